@@ -1,0 +1,65 @@
+"""Filtering, searching and ordering; a query parameter nobody declared is refused by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from rest_framework.request import Request
+
+from apps.kernel.api.pagination import CURSOR_PARAM, SIZE_PARAM
+from apps.kernel.errors import Invalid
+
+COMMON = frozenset({CURSOR_PARAM, SIZE_PARAM, "fields", "expand", "ordering", "format"})
+
+
+class FilterBackend(filters.DjangoFilterBackend):
+    """django-filter, strict about names and values."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+        """Return the filtered rows.
+
+        :raises Invalid: a parameter is unknown or has a value of the wrong kind.
+        """
+        filterset = self.get_filterset(request, queryset, view)
+        known = set(filterset.filters) if filterset else set()
+        check_parameters(request, known)
+        if filterset is None:
+            return queryset
+        if not filterset.is_valid():
+            raise Invalid(
+                fields={name: [str(text) for text in texts] for name, texts in filterset.errors.items()}
+            )
+        return filterset.qs
+
+
+def check_parameters(request: Request, known: set[str]) -> None:
+    """Refuse query parameters that mean nothing here.
+
+    :raises Invalid: names each one.
+    """
+    unknown = [name for name in request.query_params if name not in known and name not in COMMON]
+    if unknown:
+        choice = ", ".join(sorted(known | (COMMON - {"format"})))
+        raise Invalid(
+            fields={name: [f"There is no such parameter here; there are {choice}."] for name in unknown}
+        )
+    for name, value in request.query_params.items():
+        if "\x00" in value:
+            raise Invalid(fields={name: ["A value can't hold the character NUL."]})
+
+
+def ordering_of(
+    request: Request, *, allowed: dict[str, Sequence[str]], default: str
+) -> Sequence[str]:
+    """Return the total order that `?ordering=` asks for.
+
+    :param allowed: by the name in the API, the field names to order by; the last is unique.
+    :raises Invalid: it names something else.
+    """
+    given = request.query_params.get("ordering") or default
+    if given not in allowed:
+        raise Invalid(
+            fields={"ordering": [f"{given} is no ordering here; there are {', '.join(allowed)}."]}
+        )
+    return allowed[given]

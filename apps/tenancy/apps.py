@@ -1,0 +1,14 @@
+"""Tenancy: the control plane, and the wall around every tenant."""
+
+from django.apps import AppConfig
+
+
+class TenancyConfig(AppConfig):
+    """Registers the checks that keep every model behind its wall."""
+
+    name = "apps.tenancy"
+    label = "tenancy"
+
+    def ready(self) -> None:
+        """Register system checks."""
+        from apps.tenancy import checks  # noqa: F401, PLC0415 - registers on import

@@ -1,0 +1,305 @@
+"""Binding: entering a tenant, which is the unit of work.
+
+`bind` is the only way to tenant rows. It holds no connection until one is needed: the database it
+writes in is enlisted at once, others at first touch and read-only, so PostgreSQL itself refuses a
+write in two contexts. Enlisting opens a transaction and sends, in one round trip, `SET LOCAL` for
+the tenant, the search path and the audit context.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from django.db import connections, transaction
+from psycopg import sql
+
+from apps.tenancy.errors import (
+    BindingClosed,
+    BindingElsewhere,
+    TenantMismatch,
+    Unbound,
+    UnknownContext,
+    WritesElsewhere,
+)
+from config.databases import HOME_ALIASES, REPLICA_SUFFIX, context_of
+
+if TYPE_CHECKING:
+    from apps.tenancy.postgresql.base import DatabaseWrapper
+
+
+class Placed(Protocol):
+    """Anything that says which tenant it is and where that tenant lives."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def schema_name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does the work, as the audit log will name them.
+
+    `kind` is one of person, system, command, task; `id` is the identity provider's id of a person.
+    """
+
+    kind: str = "system"
+    id: UUID | None = None
+
+
+SYSTEM = Actor()
+
+_current: ContextVar["Binding | None"] = ContextVar("quintet_binding", default=None)
+
+
+class Binding:
+    """One tenant, one thread, one transaction per enlisted database."""
+
+    __slots__ = (
+        "_enlisted",
+        "_hooks",
+        "_rollback",
+        "_settings",
+        "_thread",
+        "actor",
+        "home",
+        "is_open",
+        "reads_replica",
+        "request_id",
+        "source",
+        "tenant_id",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        *,
+        tenant: Placed,
+        writes: str | None,
+        actor: Actor,
+        request_id: UUID | None,
+        source: str,
+        replica: bool = False,
+    ) -> None:
+        self.tenant_id = tenant.id
+        self.home = tenant.schema_name
+        self.writes = writes
+        self.actor = actor
+        self.request_id = request_id
+        self.source = source
+        self.reads_replica = replica and writes is None
+        self.is_open = True
+        self._thread = threading.get_ident()
+        self._enlisted: list[tuple[DatabaseWrapper, transaction.Atomic]] = []
+        self._hooks: list[Callable[[], object]] = []
+        self._rollback = False
+        self._settings: str | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "closed"
+        return f"<Binding tenant={self.tenant_id} home={self.home} writes={self.writes} {state}>"
+
+    def check_usable(self, alias: str) -> None:
+        """Refuse a binding that has ended, or that belongs to another thread.
+
+        :raises BindingClosed: the block has ended.
+        :raises BindingElsewhere: another thread opened the block.
+        """
+        if not self.is_open:
+            raise BindingClosed(alias)
+        if threading.get_ident() != self._thread:
+            raise BindingElsewhere(alias)
+
+    def enlist(self, connection: "DatabaseWrapper") -> None:
+        """Open a transaction on `connection` and put it under this binding.
+
+        Called by the database backend, before any cursor is made.
+        """
+        self.check_usable(connection.alias)
+        atomic = transaction.Atomic(using=connection.alias, savepoint=True, durable=False)
+        atomic.__enter__()
+        connection.binding = self
+        self._enlisted.append((connection, atomic))
+        self.send_settings(connection)
+
+    def send_settings(self, connection: "DatabaseWrapper") -> None:
+        """Send tenant, search path and audit context, transaction-local, in one round trip."""
+        settings = self._settings
+        if settings is None:
+            settings = self._settings = self._render_settings()
+        if context_of(connection.alias) != self.writes:
+            settings += "; SET LOCAL transaction_read_only = on"
+        connection.run_unprepared(settings)
+
+    def _render_settings(self) -> str:
+        # SET LOCAL with literals, not set_config(): only the former reaches Citus workers.
+        values = {
+            "app.tenant_id": str(self.tenant_id),
+            "app.actor_type": self.actor.kind,
+            "app.actor_id": str(self.actor.id or ""),
+            "app.request_id": str(self.request_id or ""),
+            "app.source": self.source,
+        }
+        parts = [
+            sql.SQL("SET LOCAL search_path = {}, extensions").format(sql.Identifier(self.home))
+        ]
+        parts += [
+            sql.SQL("SET LOCAL {} = {}").format(sql.SQL(name), sql.Literal(value))
+            for name, value in values.items()
+        ]
+        return sql.SQL("; ").join(parts).as_string(None)
+
+    def rollback(self) -> None:
+        """Have every enlisted transaction roll back when the block ends, without an exception."""
+        self._rollback = True
+
+    def check_constraints(self) -> None:
+        """Check what is deferred now, so that a bad write is refused before the answer is rendered.
+
+        :raises django.db.IntegrityError: a deferred constraint does not hold.
+        """
+        for connection, _ in self._enlisted:
+            if context_of(connection.alias) == self.writes:
+                connection.run_unprepared(
+                    "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
+                )
+
+    def close(self, error: BaseException | None) -> None:
+        """End every transaction: readers first, the writer last. Then run the hooks, unbound."""
+        failure = error
+        try:
+            for connection, atomic in sorted(
+                reversed(self._enlisted),
+                key=lambda entry: context_of(entry[0].alias) == self.writes,
+            ):
+                failure = self._close_one(connection, atomic, failure)
+        finally:
+            self.is_open = False
+            self._enlisted = []
+        if failure is not None and failure is not error:
+            raise failure
+
+    def _close_one(
+        self,
+        connection: "DatabaseWrapper",
+        atomic: transaction.Atomic,
+        failure: BaseException | None,
+    ) -> BaseException | None:
+        if failure is None and self._rollback:
+            connection.needs_rollback = True
+        try:
+            if failure is None:
+                atomic.__exit__(None, None, None)
+            else:
+                atomic.__exit__(type(failure), failure, failure.__traceback__)
+        except Exception as error:  # noqa: BLE001 - the other databases must be closed all the same
+            failure = failure or error
+        finally:
+            connection.leave_binding()
+        return failure
+
+    def take_hooks(self) -> list[Callable[[], object]]:
+        """Return what is to run after a successful end; empty when the block rolled back."""
+        hooks, self._hooks = self._hooks, []
+        return [] if self._rollback else hooks
+
+    def add_hook(self, hook: Callable[[], object]) -> None:
+        """Keep `hook` for after the end of the block."""
+        self._hooks.append(hook)
+
+
+def current() -> Binding | None:
+    """Return the binding this code runs under, or None."""
+    return _current.get()
+
+
+def require() -> Binding:
+    """Return the open binding.
+
+    :raises Unbound: there is none.
+    :raises BindingClosed: there is one, and its block has ended.
+    """
+    binding = _current.get()
+    if binding is None:
+        raise Unbound("any context")
+    binding.check_usable("any context")
+    return binding
+
+
+@contextmanager
+def bind(
+    tenant: Placed,
+    *,
+    writes: str | None = None,
+    actor: Actor = SYSTEM,
+    request_id: UUID | None = None,
+    source: str = "api",
+    replica: bool = False,
+) -> Iterator[Binding]:
+    """Enter a tenant: everything inside the block sees that tenant's rows and no others.
+
+    :param writes: the one context the block may write in; None for reading only.
+    :param source: where the work comes from: api, admin, command or task.
+    :param replica: reads may come from a replica, which can lag behind what was just written.
+    :raises TenantMismatch: inside another tenant's block.
+    :raises WritesElsewhere: inside a block of the same tenant that writes elsewhere, or only reads.
+    :raises UnknownContext: `writes` names a database without homes.
+    """
+    if writes is not None and writes not in HOME_ALIASES:
+        raise UnknownContext(writes)
+    outer = _current.get()
+    if outer is not None and outer.is_open:
+        yield _join(outer, tenant=tenant, writes=writes)
+        return
+
+    binding = Binding(
+        tenant=tenant,
+        writes=writes,
+        actor=actor,
+        request_id=request_id,
+        source=source,
+        replica=replica,
+    )
+    token = _current.set(binding)
+    try:
+        try:
+            if writes is not None:
+                binding.enlist(connections[writes])
+            yield binding
+        except BaseException as error:
+            binding.close(error)
+            raise
+        else:
+            binding.close(None)
+    finally:
+        _current.reset(token)
+    for hook in binding.take_hooks():
+        hook()
+
+
+def _join(outer: Binding, *, tenant: Placed, writes: str | None) -> Binding:
+    outer.check_usable(writes or "any context")
+    if outer.tenant_id != tenant.id:
+        raise TenantMismatch(bound=outer.tenant_id, wanted=tenant.id)
+    if writes is not None and writes != outer.writes:
+        raise WritesElsewhere(declared=outer.writes, wanted=writes)
+    return outer
+
+
+def replica_of(alias: str) -> str:
+    """Return the alias of a database's replica, or `alias` itself where it has none."""
+    replica = alias + REPLICA_SUFFIX
+    return replica if replica in connections.databases else alias
+
+
+def on_commit(hook: Callable[[], object]) -> None:
+    """Run `hook` once the bound block has ended well: after all databases closed, and unbound.
+
+    :raises Unbound: outside a bound block.
+    """
+    require().add_hook(hook)

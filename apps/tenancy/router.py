@@ -1,0 +1,52 @@
+"""Which database a model lives in: read off the one mapping, and nothing is guessed."""
+
+from typing import Any
+
+from django.db.models import Model
+
+from apps.tenancy import binding
+from config.databases import ALIAS_OF_LABEL, REPLICA_SUFFIX, context_of
+
+
+class UnplacedApp(LookupError):
+    """An app whose models have no database in config/databases.py."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            f"The app {label!r} has no database: name it in PLAN of config/databases.py."
+        )
+
+
+def alias_of(label: str) -> str:
+    """Return the database alias of an app.
+
+    :raises UnplacedApp: the mapping does not name it.
+    """
+    try:
+        return ALIAS_OF_LABEL[label]
+    except KeyError:
+        raise UnplacedApp(label) from None
+
+
+class Router:
+    """Reads of a block that only reads may go to a replica; everything else to the primary."""
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str:
+        """Return the alias to read a model from."""
+        alias = alias_of(model._meta.app_label)
+        bound = binding.current()
+        if bound is not None and bound.reads_replica:
+            return binding.replica_of(alias)
+        return alias
+
+    def db_for_write(self, model: type[Model], **hints: Any) -> str:
+        """Return the alias to write a model to."""
+        return alias_of(model._meta.app_label)
+
+    def allow_relation(self, one: Model, other: Model, **hints: Any) -> bool:
+        """A relation stays inside one database; between contexts there are references."""
+        return alias_of(one._meta.app_label) == alias_of(other._meta.app_label)
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        """An app is migrated in its own database and nowhere else, never on a replica."""
+        return not db.endswith(REPLICA_SUFFIX) and alias_of(app_label) == context_of(db)

@@ -1,0 +1,47 @@
+"""The users context's tables."""
+
+from apps.users.models.details import (
+    ImageType,
+    Offer,
+    OfferType,
+    Preferences,
+    ProfileImage,
+    ProfileShortLink,
+    ProfileTag,
+)
+from apps.users.models.follow import Block, Channel, FanFollow, FanFollowChange
+from apps.users.models.group import GroupCelebrity
+from apps.users.models.idempotency import IdempotencyKey
+from apps.users.models.profile import (
+    Privacy,
+    Profile,
+    ProfileCounters,
+    ProfileStatus,
+    ProfileStatusHistory,
+    ProfileType,
+)
+from apps.users.models.referral import ReferralCode, ReferralUse
+
+__all__ = [
+    "Block",
+    "Channel",
+    "FanFollow",
+    "FanFollowChange",
+    "GroupCelebrity",
+    "IdempotencyKey",
+    "ImageType",
+    "Offer",
+    "OfferType",
+    "Preferences",
+    "Privacy",
+    "Profile",
+    "ProfileCounters",
+    "ProfileImage",
+    "ProfileShortLink",
+    "ProfileStatus",
+    "ProfileStatusHistory",
+    "ProfileTag",
+    "ProfileType",
+    "ReferralCode",
+    "ReferralUse",
+]

@@ -1,0 +1,5 @@
+"""Every address Quintet answers on."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,149 @@
+"""Fixtures: databases cloned from a migrated template, and a fresh tenant for every test.
+
+Nothing is flushed and nothing is wrapped in a transaction: a test commits, as the product does, and
+is kept apart from the others by its tenant.
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connections
+from psycopg import sql
+
+from apps.tenancy import homes, provisioning, resolution
+from apps.tenancy.models import Domain, Home, Tenant
+from config import embedded
+from config.databases import PLAN, database_name
+from tests.environment import ROOT, VAR
+
+OWN_HOME = "t_own"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[None]:
+    """Start the tests' own PostgreSQL and Valkey, and stop them if this session started them."""
+    with embedded.running(var=VAR, durable=False):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def django_db_setup(servers: None, django_db_blocker: Any) -> Iterator[None]:
+    """Clone this worker's databases from the template of the current migrations."""
+    with django_db_blocker.unblock():
+        template = ensure_template()
+        clone_databases(template)
+        yield
+        connections.close_all()
+
+
+def admin() -> psycopg.Connection:
+    """Connect as the server's privileged user."""
+    server = settings.OWNER_SERVERS["default"]
+    return psycopg.connect(
+        host=server.host,
+        port=server.port or None,
+        user=server.user or None,
+        password=server.password or None,
+        dbname="postgres",
+        autocommit=True,
+    )
+
+
+def ensure_template() -> str:
+    """Return the prefix of a set of migrated databases, made if the migrations are new."""
+    digest = homes.fingerprint_of_everything()[:12]
+    prefix = f"template_{digest}"
+    with admin() as connection:
+        connection.execute("SELECT pg_advisory_lock(7105000099)")
+        finished = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s "
+            "AND shobj_description(oid, 'pg_database') = 'finished'",
+            [f"{prefix}_vault"],
+        ).fetchone()
+        if not finished:
+            environment = {**os.environ, "QUINTET_DATABASE_PREFIX": prefix}
+            for arguments in (["bootstrap", "--quiet"], ["create_tenant", "own", "--own-home"]):
+                subprocess.run(
+                    [sys.executable, "manage.py", *arguments],
+                    cwd=ROOT, env=environment, check=True, stdin=subprocess.DEVNULL,
+                )
+            connection.execute(
+                sql.SQL("COMMENT ON DATABASE {} IS 'finished'").format(
+                    sql.Identifier(f"{prefix}_vault")
+                )
+            )
+    return prefix
+
+
+def clone_databases(template: str) -> None:
+    """Make this worker's databases anew out of the template."""
+    with admin() as connection:
+        connection.execute("SELECT pg_advisory_lock(7105000099)")
+        for alias in PLAN:
+            name = sql.Identifier(database_name(prefix=settings.DATABASE_PREFIX, alias=alias))
+            source = sql.Identifier(database_name(prefix=template, alias=alias))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER quintet_owner").format(name, source)
+            )
+    # Privileges on a database do not come with its template.
+    provisioning.provision(prefix=settings.DATABASE_PREFIX)
+
+
+@pytest.fixture(autouse=True)
+def database_access(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Let every test reach the databases; nothing of a test outlives it in process memory."""
+    resolution.forget()
+    with django_db_blocker.unblock():
+        yield
+    cache.clear()
+
+
+@pytest.fixture
+def make_tenant() -> Callable[..., Tenant]:
+    """Return a maker of tenants: each is new, active and alone under its slug and host."""
+
+    def make(*, home: str = "pool_1", **values: Any) -> Tenant:
+        slug = values.pop("slug", f"t{os.getpid() % 10_000}-{next(_numbers)}")
+        tenant = Tenant.objects.create(
+            slug=slug,
+            name=values.pop("name", slug.title()),
+            home=Home.objects.get(name=home),
+            status=values.pop("status", Tenant.Status.ACTIVE),
+            **values,
+        )
+        Domain.objects.create(
+            tenant=tenant, domain=f"{slug}.{settings.TENANT_BASE_DOMAIN}", is_primary=True
+        )
+        return tenant
+
+    return make
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
+    """A tenant in a pool home."""
+    return make_tenant()
+
+
+@pytest.fixture
+def rival(make_tenant: Callable[..., Tenant]) -> Tenant:
+    """Another tenant in the same pool home."""
+    return make_tenant()
+
+
+@pytest.fixture(params=["pool_1", OWN_HOME], ids=["pool", "own"])
+def home(request: pytest.FixtureRequest) -> str:
+    """Each kind of home in turn."""
+    return str(request.param)
+
+
