@@ -1,0 +1,1 @@
+"""Settings, databases, urls and servers."""

@@ -1,5 +1,23 @@
 """Every address Quintet answers on."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.kernel.api import errors, problem_pages, welcome
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("apps.tenancy.identity.urls")),
+    path("api/v1/", include("apps.tenancy.api.urls")),
+    path("api/v1/", include("apps.users.api.urls")),
+    path("api/v1/", include("apps.platform.api.urls")),
+    path("api/openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
+    path("problems/", problem_pages.listing, name="problems"),
+    path("problems/<slug:slug>", problem_pages.page, name="problem"),
+    path("", welcome.page, name="welcome"),
+]
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -15,6 +15,8 @@ from apps.tenancy.models.tenant import SLUG_PATTERN
 from apps.tenancy.resolution import ResolvedTenant, resolve_host, resolve_slug
 
 HEADER = "X-Tenant"
+PLATFORM_URLS = "config.urls_platform"
+TENANT_URLS = "config.urls_tenant"
 
 
 class UnknownHost(Problem):
@@ -68,9 +70,12 @@ class TenantMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
-            request.tenant = tenant_of(request)  # type: ignore[attr-defined]
+            tenant = tenant_of(request)
         except Problem as problem:
             return problem_response(request, problem)
+        request.tenant = tenant  # type: ignore[attr-defined]
+        # The same address leads to the control plane's admin on one host, to the tenant's on another.
+        request.urlconf = PLATFORM_URLS if tenant is None else TENANT_URLS  # type: ignore[attr-defined]
         return self.get_response(request)
 
 

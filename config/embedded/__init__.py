@@ -2,13 +2,13 @@
 
 Who owns a server:
 
-- `running()` owns the servers that it started, and stops them when its block ends. `manage.py up` and the tests
-  use it.
-- `ensure_postgres()` and `ensure_valkey()` leave running what they start, so that the next management command
-  finds it. `python -m config.embedded stop` ends it.
+- `running()` owns the servers that it started, and stops them when its block ends. `manage.py up`
+  and the tests use it.
+- `ensure_postgres()` and `ensure_valkey()` leave running what they start, so that the next
+  management command finds it. `python -m config.embedded stop` ends it.
 
-Both take a lock, so any number of processes may call them at once. Nothing listens on TCP: who may open the
-private sockets under `var` is the superuser of PostgreSQL, and nobody else can connect at all.
+Both take a lock, so any number of processes may call them at once. Nothing listens on TCP: who may
+open the private sockets under `var` is the superuser of PostgreSQL, and nobody else can connect.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def running(*, var: Path, durable: bool = True) -> Iterator[tuple[PostgresServer
     :param durable: see `ensure_postgres`.
     :raises EmbeddedServerError: when a server does not come up.
     """
-    # Each stopper is armed before the next server starts: the second one failing must not leak the first.
+    # Each stopper is armed before the next server starts, or its failure would leak the first.
     postgres_server = ensure_postgres(var=var, durable=durable)
     try:
         valkey_server = ensure_valkey(var=var)

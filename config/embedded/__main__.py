@@ -1,4 +1,4 @@
-"""`python -m config.embedded start|stop|status [--var DIR]`: the servers by hand, without loading Django."""
+"""`python -m config.embedded start|stop|status [--var DIR]`: the servers by hand."""
 
 import argparse
 import os

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from config.embedded.errors import EmbeddedServerError
 
-# An existing account is borrowed, so that running Quintet as root never changes the machine's list of users.
-# The first is for operators who would rather make one of their own.
+# An existing account is borrowed, so that running Quintet as root never changes the machine's list
+# of users. The first is for operators who would rather make one of their own.
 CANDIDATES = ("quintet", "postgres", "nobody")
 
 ACL_ATTRIBUTE = "system.posix_acl_access"
@@ -22,7 +22,7 @@ EXECUTE = 1
 
 @dataclass(frozen=True)
 class Account:
-    """An account of the operating system; `borrowed` when it is not the one that this process runs as."""
+    """An account of the operating system; `borrowed` when this process runs as another."""
 
     uid: int
     gid: int
@@ -30,7 +30,7 @@ class Account:
 
 
 def choose(*, data_directory: Path) -> Account:
-    """Return the account to run PostgreSQL as: this process's own, or an unprivileged one if that is root.
+    """Return the account to run PostgreSQL as: our own, or an unprivileged one if we are root.
 
     Data that is there already keeps its owner: PostgreSQL insists on it.
     """
@@ -55,8 +55,8 @@ def choose(*, data_directory: Path) -> Account:
 def let_through(path: Path, *, account: Account) -> None:
     """Let a borrowed account pass through the directories above `path`, and do nothing more there.
 
-    Root's own directories (`/root`, `mktemp -d`) are closed to others. One access control entry for one account,
-    with leave to pass and not to list, opens less than `chmod o+x` would.
+    Root's own directories (`/root`, `mktemp -d`) are closed to others. One access control entry for
+    one account, with leave to pass and not to list, opens less than `chmod o+x` would.
 
     :raises EmbeddedServerError: where the file system has no access control lists.
     """
@@ -66,8 +66,9 @@ def let_through(path: Path, *, account: Account) -> None:
                 _grant_passage(directory, account)
             except OSError as error:
                 raise EmbeddedServerError(
-                    f"PostgreSQL runs as user id {account.uid}, as it refuses to be root, and can't pass through "
-                    f"{directory}: {error.strerror}. Run Quintet as an ordinary user, or from another directory."
+                    f"PostgreSQL refuses to be root, and user id {account.uid} can't pass through "
+                    f"{directory}: {error.strerror}. "
+                    "Run Quintet as an ordinary user, or from another directory."
                 ) from error
 
 
@@ -77,7 +78,7 @@ def _may_pass(directory: Path, account: Account) -> bool:
         return bool(found.st_mode & 0o100)
     for tag, permissions, entry_id in _read_acl(directory):
         if tag == NAMED_USER and entry_id == account.uid:
-            # With an access control list, the group bits of the mode are the mask of its named entries.
+            # Beside such entries, the group bits of the mode are a mask over them.
             return bool(permissions & (found.st_mode >> 3) & EXECUTE)
     if found.st_gid == account.gid:
         return bool(found.st_mode & 0o010)
@@ -108,7 +109,7 @@ def _grant_passage(directory: Path, account: Account) -> None:
 
 
 def _read_acl(directory: Path) -> list[tuple[int, int, int]]:
-    """The access control entries of a directory as (tag, permissions, id); none if it has only a mode."""
+    """The access control entries of a directory as (tag, permissions, id), if it has any."""
     try:
         packed = os.getxattr(directory, ACL_ATTRIBUTE)
     except (OSError, AttributeError):

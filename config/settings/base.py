@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "apps.kernel",
     "apps.tenancy",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -74,7 +74,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-ROOT_URLCONF = "config.urls"
+# The tenancy middleware chooses between this and config.urls_tenant, by the host.
+ROOT_URLCONF = "config.urls_platform"
 WSGI_APPLICATION = "config.wsgi.application"
 
 TEMPLATES = [

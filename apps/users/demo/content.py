@@ -1,12 +1,11 @@
 """The demo content, by tenant: the one module of this package that callers need.
 
-brand = content.brand(slug="demo")
-for profile in content.profiles(brand=brand): ...
-crowd = content.fans(count=brand.fan_count, seed=brand.seed)
-follows = content.follows(
-    crowd=crowd, celebrities=content.profiles(brand=brand), seed=brand.seed
-)
+A tenant is filled from `brand(slug=...)`: its tags, profiles and groups, then `fans` with the
+brand's `fan_count` and `seed`, then their `follows`. The same brand gives the same content
+each time.
 """
+
+from dataclasses import replace
 
 from apps.users.demo import brands, crowd, experts, groups, makers, sport, stage, tags
 from apps.users.demo.shapes import (
@@ -72,18 +71,34 @@ def profiles(*, brand: DemoBrand) -> tuple[DemoProfile, ...]:
 def brand_groups(*, brand: DemoBrand) -> tuple[DemoGroup, ...]:
     """Return the groups of a brand, parents before their children.
 
-    Members, owners and parents may be absent from the brand: check against its own keys.
+    They name only people and parents whom the brand has.
     """
-    return tuple(group for group in GROUPS if group.key in brand.groups)
+    return tuple(
+        replace(
+            group,
+            parent=group.parent if group.parent in brand.groups else "",
+            owner=group.owner if group.owner in brand.profiles else "",
+            members=tuple(member for member in group.members if member in brand.profiles),
+        )
+        for group in GROUPS
+        if group.key in brand.groups
+    )
 
 
 def brand_tags(*, brand: DemoBrand) -> tuple[DemoTag, ...]:
-    """Return the tags a brand needs: its categories, what its people carry, and what those name."""
+    """Return the tags a brand needs: its categories, what its people carry, and what those name.
+
+    They are associated only with each other.
+    """
     wanted = set(brand.categories)
-    for carrier in (*profiles(brand=brand), *brand_groups(brand=brand)):
-        wanted.update(carrier.tags)
-    wanted.update(other for tag in TAGS if tag.name in wanted for other in tag.associated)
-    return tuple(tag for tag in TAGS if tag.name in wanted)
+    wanted.update(name for profile in profiles(brand=brand) for name in profile.tags)
+    wanted.update(name for group in brand_groups(brand=brand) for name in group.tags)
+    wanted.update([other for tag in TAGS if tag.name in wanted for other in tag.associated])
+    return tuple(
+        replace(tag, associated=tuple(other for other in tag.associated if other in wanted))
+        for tag in TAGS
+        if tag.name in wanted
+    )
 
 
 def referral_codes(*, brand: DemoBrand) -> tuple[DemoReferralCode, ...]:

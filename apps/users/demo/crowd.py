@@ -13,13 +13,9 @@ from apps.users.demo.shapes import DemoFan, DemoFollow, DemoProfile, DemoStatusC
 NOTIFICATIONS = ("NEW_CONTENT", "LIVE", "OFFERS")
 
 STATUS_NOTES: dict[str, tuple[str, ...]] = {
-    "DRAFT": (
-        "Signed up at the stage door.",
-        "Imported from a spreadsheet called final_final.",
-        "Invited by a friend who is already here.",
-        "Filled in everything but the bio.",
-    ),
     "PENDING": (
+        "Signed up at the stage door.",
+        "Invited by a friend who is already here.",
         "Identity papers received; the photo is from another decade.",
         "Waiting for the agent to answer. The agent is at lunch.",
         "Asked for a second portrait, this time without the dog.",
@@ -31,7 +27,7 @@ STATUS_NOTES: dict[str, tuple[str, ...]] = {
         "Approved; agreed on two shoutouts a day at most.",
         "Approved, with the dog.",
     ),
-    "SUSPENDED": (
+    "INACTIVE": (
         "On tour until further notice.",
         "Asked for a break; the inbox was winning.",
         "Paused while a complaint is looked into.",
@@ -51,19 +47,20 @@ _BARE_LETTERS = str.maketrans(
 )
 
 
-def fans(*, count: int, seed: int) -> list[DemoFan]:
+def fans(*, count: int, seed: int, tag_names: Sequence[str] = ()) -> list[DemoFan]:
     """Draw `count` fans with distinct keys, names and addresses.
 
-    Addresses end in `.example`, which can never be delivered to.
+    Addresses end in `.example`, which can never be delivered to. Interests are drawn from
+    `tag_names` (at least four), or from the whole taxonomy.
 
-    :raises ValueError: if `count` is negative or larger than the number of distinct names.
+    :raises ValueError: if `count` is negative or larger than half the number of distinct names.
     """
-    pairs = len(names.FIRST_NAMES) * len(names.LAST_NAMES)
-    if not 0 <= count <= pairs:
-        raise ValueError(f"count must be between 0 and {pairs}, not {count}")
+    most = len(names.FIRST_NAMES) * len(names.LAST_NAMES) // 2
+    if not 0 <= count <= most:
+        raise ValueError(f"count must be between 0 and {most}, not {count}")
 
     rng = random.Random(seed)
-    tag_names = [tag.name for tag in tags.TAGS]
+    pool = tag_names or [tag.name for tag in tags.TAGS]
     crowd: list[DemoFan] = []
     taken: set[str] = set()
     while len(crowd) < count:
@@ -81,7 +78,7 @@ def fans(*, count: int, seed: int) -> list[DemoFan]:
                 last_name=last,
                 email=f"{key.replace('-', '.')}@fans.example",
                 city=rng.choice(names.CITIES),
-                interests=tuple(rng.sample(tag_names, rng.randint(1, 4))),
+                interests=tuple(rng.sample(pool, rng.randint(1, 4))),
                 joined_days_ago=rng.randint(3, _OLDEST_DAYS),
                 follows_wanted=rng.randint(low, high),
             )
@@ -121,15 +118,15 @@ def follows(
 
 
 def status_history(*, profile: DemoProfile, seed: int) -> list[DemoStatusChange]:
-    """Draw how a profile became ACTIVE: DRAFT, PENDING, ACTIVE, oldest first.
+    """Draw how a profile became ACTIVE: PENDING, then ACTIVE, oldest first.
 
-    A profile that is booked out was SUSPENDED once and is ACTIVE again.
+    A profile that is booked out was INACTIVE once and is ACTIVE again.
     """
     # A string seed mixes the profile in, so that adding one leaves the others as they were.
     rng = random.Random(f"{seed}:{profile.key}")
-    path = ["DRAFT", "PENDING", "ACTIVE"]
+    path = ["PENDING", "ACTIVE"]
     if profile.is_booked_out:
-        path += ["SUSPENDED", "ACTIVE"]
+        path += ["INACTIVE", "ACTIVE"]
 
     days = sorted(rng.sample(range(_OLDEST_DAYS, _OLDEST_DAYS + 400), len(path)), reverse=True)
     return [

@@ -18,7 +18,7 @@ STAGE: tuple[DemoProfile, ...] = (
         shoutout=6500,
         cameo=45000,
         pitch="Tell me the name and the story, and I will find the rhythm that fits both.",
-        referral_code="SEIS-CUERDAS",
+        referral_code="SEISCUERDAS",
     ),
     DemoProfile(
         key="dj-glasshouse",
@@ -166,7 +166,7 @@ STAGE: tuple[DemoProfile, ...] = (
         shoutout=4800,
         cameo=52000,
         pitch="I can congratulate you, or I can reveal, to camera, that I am your aunt.",
-        referral_code="TWIN-SISTER",
+        referral_code="TWINSISTER",
     ),
     DemoProfile(
         key="oskar-weissflog",

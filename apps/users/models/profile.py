@@ -25,8 +25,10 @@ class ProfileType(models.TextChoices):
 class ProfileStatus(models.TextChoices):
     """Where a profile stands. Everybody sees ACTIVE ones; the others are seen by staff and owner."""
 
+    DRAFT = "DRAFT", "draft"
     PENDING = "PENDING", "pending"
     ACTIVE = "ACTIVE", "active"
+    SUSPENDED = "SUSPENDED", "suspended"
     INACTIVE = "INACTIVE", "inactive"
     REJECTED = "REJECTED", "rejected"
 
@@ -209,7 +211,9 @@ class Profile(TenantModel):
                     "(tenant_id, id, profile_id, status, occurred_on, meta_data) VALUES "
                     "(NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.status, "
                     # A profile that is brought in from elsewhere began when it says it did.
-                    "CASE WHEN TG_OP = 'INSERT' THEN NEW.created_on ELSE now() END, "
+                    "CASE WHEN TG_OP = 'INSERT' THEN NEW.created_on "
+                    "WHEN OLD.updated_at IS DISTINCT FROM NEW.updated_at THEN NEW.updated_at "
+                    "ELSE now() END, "
                     "jsonb_build_object("
                     "'old', CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE OLD.status END, "
                     "'actor', nullif(current_setting('app.actor_id', true), ''))); "
@@ -234,6 +238,11 @@ class Profile(TenantModel):
     def is_group(self) -> bool:
         """Whether this is a group."""
         return self.profile_type == ProfileType.GROUP
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may see it."""
+        return not self.is_deleted and self.status == ProfileStatus.ACTIVE
 
     @property
     def is_tombstone(self) -> bool:

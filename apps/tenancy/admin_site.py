@@ -1,0 +1,178 @@
+"""Two admin sites: the control plane on the platform's host, a tenant's on the tenant's host.
+
+The tenant's site is bound like any request: the view runs and is rendered inside one block, which
+writes in the context whose rows the page shows. No page can show two tenants.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ClassVar
+
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+from unfold.sites import UnfoldAdminSite
+
+from apps.tenancy import binding
+from apps.tenancy.api.permissions import Rank
+from apps.tenancy.models import Membership
+from config.databases import ALIAS_OF_LABEL, HOME_ALIASES
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class StaffForm(AdminAuthenticationForm):
+    """Signs in with email and password; who may come in is the site's question, not the form's."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Refuse an account that is switched off.
+
+        :raises ValidationError: it is.
+        """
+        if not user.is_active:
+            raise ValidationError("This account is switched off.", code="inactive")
+
+
+class TenantSite(UnfoldAdminSite):
+    """The admin of one tenant: whoever's host it is."""
+
+    site_header = "Quintet"
+    site_title = "Quintet"
+    index_title = "Your platform"
+    login_form = StaffForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Return whether the account is of this tenant's staff."""
+        return rank_in_tenant(request) is not None
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the context of every page, headed by the tenant's name."""
+        tenant = request.tenant  # type: ignore[attr-defined]
+        return {**super().each_context(request), "site_header": tenant.name, "site_title": tenant.name}
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Wrap a view in the tenant's binding, rendered inside."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def bound_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            alias = _context_shown(request)
+            writes = alias if alias and request.method not in SAFE_METHODS else None
+            with binding.bind(
+                request.tenant,  # type: ignore[attr-defined]
+                writes=writes,
+                actor=binding.Actor("person", getattr(request.user, "id", None)),
+                request_id=request.request_id,  # type: ignore[attr-defined]
+                source="admin",
+            ) as bound:
+                response = inner(request, *args, **kwargs)
+                if writes and response.status_code < 400:
+                    bound.check_constraints()
+                if hasattr(response, "render"):
+                    response.render()
+                if response.status_code >= 400:
+                    bound.rollback()
+            return response
+
+        return bound_view
+
+
+class PlatformSite(UnfoldAdminSite):
+    """The admin of the control plane: tenants, homes, domains."""
+
+    site_header = "Quintet control plane"
+    site_title = "Quintet control plane"
+    index_title = "Tenants and homes"
+    login_form = StaffForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Return whether the account is an operator of the platform."""
+        return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+
+tenant_site = TenantSite(name="admin")
+platform_site = PlatformSite(name="admin")
+
+
+class TenantModelAdmin(ModelAdmin):
+    """The base of every tenant admin page: permissions by role; the audit log instead of LogEntry."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    needs: ClassVar[dict[str, Rank]] = {
+        "view": Rank.VIEWER,
+        "add": Rank.EDITOR,
+        "change": Rank.EDITOR,
+        "delete": Rank.ADMIN,
+    }
+
+    def _may(self, request: HttpRequest, action: str) -> bool:
+        rank = rank_in_tenant(request)
+        return rank is not None and rank >= self.needs[action]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Return whether the context is listed."""
+        return self._may(request, "view")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether rows may be read."""
+        return self._may(request, "view")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether rows may be added."""
+        return self._may(request, "add")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether rows may be changed."""
+        return self._may(request, "change")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether rows may be deleted."""
+        return self._may(request, "delete")
+
+    def log_addition(self, *args: Any, **kwargs: Any) -> None:
+        """Write no LogEntry: it would tell the control plane what a tenant's rows are called."""
+
+    log_change = log_addition
+    log_deletions = log_addition
+
+
+class ReadOnlyAdmin(TenantModelAdmin):
+    """Rows that are looked at and never touched: append-only tables and counters."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+
+def rank_in_tenant(request: HttpRequest) -> Rank | None:
+    """Return the account's rank in the tenant of the request, looked up once per request."""
+    tenant = getattr(request, "tenant", None)
+    if tenant is None or not request.user.is_authenticated:
+        return None
+    known = getattr(request, "_rank_in_tenant", False)
+    if known is False:
+        role = (
+            Membership.objects.filter(tenant_id=tenant.id, account_id=request.user.pk)
+            .values_list("role", flat=True)
+            .first()
+        )
+        known = Rank[role.upper()] if role else None
+        request._rank_in_tenant = known  # type: ignore[attr-defined]
+    return known
+
+
+def _context_shown(request: HttpRequest) -> str | None:
+    """Return the alias of the context whose page this is: /admin/<app label>/…"""
+    parts = request.path.strip("/").split("/")
+    alias = ALIAS_OF_LABEL.get(parts[1]) if len(parts) > 1 else None
+    return alias if alias in HOME_ALIASES else None
