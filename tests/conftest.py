@@ -74,7 +74,10 @@ def ensure_template() -> str:
             for arguments in (["bootstrap", "--quiet"], ["create_tenant", "own", "--own-home"]):
                 subprocess.run(
                     [sys.executable, "manage.py", *arguments],
-                    cwd=ROOT, env=environment, check=True, stdin=subprocess.DEVNULL,
+                    cwd=ROOT,
+                    env=environment,
+                    check=True,
+                    stdin=subprocess.DEVNULL,
                 )
             connection.execute(
                 sql.SQL("COMMENT ON DATABASE {} IS 'finished'").format(
@@ -145,5 +148,3 @@ def rival(make_tenant: Callable[..., Tenant]) -> Tenant:
 def home(request: pytest.FixtureRequest) -> str:
     """Each kind of home in turn."""
     return str(request.param)
-
-

@@ -111,6 +111,8 @@ def check(
         gone = {getattr(row, field.attname) for row in rows} & missing.get(field.to, set())
         if gone:
             listed = ", ".join(sorted(str(id_) for id_ in gone))
-            faults[field.name] = [f"There is no {field.to.split('.')[1].lower()} with the id {listed}."]
+            faults[field.name] = [
+                f"There is no {field.to.split('.')[1].lower()} with the id {listed}."
+            ]
     if faults:
         raise Invalid(fields=faults)

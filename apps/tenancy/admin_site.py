@@ -49,7 +49,11 @@ class TenantSite(UnfoldAdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return the context of every page, headed by the tenant's name."""
         tenant = request.tenant  # type: ignore[attr-defined]
-        return {**super().each_context(request), "site_header": tenant.name, "site_title": tenant.name}
+        return {
+            **super().each_context(request),
+            "site_header": tenant.name,
+            "site_title": tenant.name,
+        }
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Wrap a view in the tenant's binding, rendered inside."""

@@ -11,4 +11,4 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         """Register system checks."""
-        from apps.tenancy import checks  # noqa: F401, PLC0415 - registers on import
+        from apps.tenancy import checks  # noqa: F401 - registers on import

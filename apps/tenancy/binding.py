@@ -174,7 +174,7 @@ class Binding:
         failure = error
         try:
             for connection, atomic in sorted(
-                reversed(self._enlisted),
+                self._enlisted,
                 key=lambda entry: context_of(entry[0].alias) == self.writes,
             ):
                 failure = self._close_one(connection, atomic, failure)

@@ -98,13 +98,12 @@ def _migration_lock(alias: str) -> Iterator[None]:
 
 def run_step(step: HomeStep, *, report: Callable[[str], None] = lambda _: None) -> int:
     """Bring one home of one database to its head; return how many migrations ran."""
-    with as_owner(aliases=[step.alias], home=step.home):
-        with _migration_lock(step.alias):
-            if step.home is not None:
-                _ensure_schema(step.alias, step.home)
-            count = _apply(step.alias, report=report)
-            if step.home is not None:
-                _mark(step.alias, step.home, fingerprint(step.alias))
+    with as_owner(aliases=[step.alias], home=step.home), _migration_lock(step.alias):
+        if step.home is not None:
+            _ensure_schema(step.alias, step.home)
+        count = _apply(step.alias, report=report)
+        if step.home is not None:
+            _mark(step.alias, step.home, fingerprint(step.alias))
     return count
 
 
@@ -130,9 +129,7 @@ def drop_schemas(name: str) -> None:
         with as_owner(aliases=[alias]):
             connection = owner_connection(alias)
             with connection.cursor() as cursor:
-                cursor.execute(
-                    f"DROP SCHEMA IF EXISTS {connection.ops.quote_name(name)} CASCADE"
-                )
+                cursor.execute(f"DROP SCHEMA IF EXISTS {connection.ops.quote_name(name)} CASCADE")
 
 
 def _apply(alias: str, *, report: Callable[[str], None]) -> int:

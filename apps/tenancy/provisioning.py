@@ -78,12 +78,12 @@ def provision(*, prefix: str, report: Callable[[str], None] = lambda _: None) ->
                 f"Name a user that may create roles and databases in QUINTET_DATABASE_URL."
             ) from error
         except psycopg.OperationalError as error:
-            raise Unprovisionable(f"{server.host}:{server.port} does not answer: {error}") from error
+            raise Unprovisionable(
+                f"{server.host}:{server.port} does not answer: {error}"
+            ) from error
         report(f"roles on {server.host}:{server.port or 5432}")
         for alias in aliases:
-            with _connect(
-                server, database=database_name(prefix=prefix, alias=alias)
-            ) as connection:
+            with _connect(server, database=database_name(prefix=prefix, alias=alias)) as connection:
                 _prepare_database(connection, has_homes=PLAN[alias].has_homes)
             report(f"database {database_name(prefix=prefix, alias=alias)}")
 
@@ -128,18 +128,14 @@ def make_roles(connection: psycopg.Connection) -> None:
         connection.execute(
             sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = '60s'").format(app)
         )
-        if not connection.info.parameter_status("is_superuser") == "on":
+        if connection.info.parameter_status("is_superuser") != "on":
             # A managed server's administrator must be a member to give databases to the owner.
-            connection.execute(
-                sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(OWNER))
-            )
+            connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(OWNER)))
 
 
 def _make_database(connection: psycopg.Connection, name: str) -> None:
     database, owner = sql.Identifier(name), sql.Identifier(OWNER)
-    if not connection.execute(
-        "SELECT 1 FROM pg_database WHERE datname = %s", [name]
-    ).fetchone():
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(
                 database, owner

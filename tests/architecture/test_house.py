@@ -9,7 +9,12 @@ from django.apps import apps
 
 ROOT = Path(__file__).resolve().parents[2]
 # Spelled apart, so that this file does not find itself.
-REGISTRIES = ["pypi" + ".org", "pythonhosted" + ".org", "registry" + ".npmjs.org", "npmmirror" + ".com"]
+REGISTRIES = [
+    "pypi" + ".org",
+    "pythonhosted" + ".org",
+    "registry" + ".npmjs.org",
+    "npmmirror" + ".com",
+]
 FORBIDDEN_CALLS = ["transaction" + ".on_commit", "delay" + "_on_commit"]
 
 
@@ -36,7 +41,10 @@ def texts() -> dict[Path, str]:
 class TestRepository:
     def test_names_no_package_registry(self) -> None:
         offenders = [
-            (path.name, host) for path, text in texts().items() for host in REGISTRIES if host in text
+            (path.name, host)
+            for path, text in texts().items()
+            for host in REGISTRIES
+            if host in text
         ]
 
         assert offenders == []
@@ -44,7 +52,8 @@ class TestRepository:
     def test_names_no_path_of_a_machine(self) -> None:
         pattern = re.compile(r"(/root/|/home/[a-z]+/|/work/)")
         offenders = [
-            path.relative_to(ROOT) for path, text in texts().items()
+            path.relative_to(ROOT)
+            for path, text in texts().items()
             if path != Path(__file__) and pattern.search(text)
         ]
 
@@ -52,8 +61,10 @@ class TestRepository:
 
     def test_runs_hooks_through_the_binding(self) -> None:
         offenders = [
-            path.relative_to(ROOT) for path, text in texts().items()
-            if path.suffix == ".py" and "apps" in path.parts
+            path.relative_to(ROOT)
+            for path, text in texts().items()
+            if path.suffix == ".py"
+            and "apps" in path.parts
             and any(f"{call}(" in text for call in FORBIDDEN_CALLS)
         ]
 
@@ -63,7 +74,9 @@ class TestRepository:
         long = {
             str(path.relative_to(ROOT)): text.count("\n")
             for path, text in texts().items()
-            if path.suffix == ".py" and "apps" in path.parts and "migrations" not in path.parts
+            if path.suffix == ".py"
+            and "apps" in path.parts
+            and "migrations" not in path.parts
             and text.count("\n") > 400
         }
 
@@ -102,7 +115,8 @@ class TestSchemaDocument:
             for table, columns in self.CONSOLIDATED.items()
             for column in columns.split()
             if column not in built.get(table, set())
-            and f"{table}.{column}" not in explained and table not in explained
+            and f"{table}.{column}" not in explained
+            and table not in explained
         ]
 
         assert unexplained == []

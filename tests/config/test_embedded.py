@@ -318,8 +318,15 @@ class TestAsOrdinaryUser:
         command = [sys.executable, "-m", "config.embedded", "start", "--var", str(var / "var")]
 
         started = subprocess.run(
-            command, cwd=source, user=65534, group=65534, extra_groups=[],
-            env={**os.environ, "HOME": str(var)}, capture_output=True, text=True, check=False,
+            command,
+            cwd=source,
+            user=65534,
+            group=65534,
+            extra_groups=[],
+            env={**os.environ, "HOME": str(var)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if "Permission denied" in started.stderr and "python" in started.stderr:
             pytest.skip("this Python is closed to other users")

@@ -101,7 +101,9 @@ def bench() -> Iterator[Bench]:
 
 
 class TestCreateModel:
-    def test_puts_the_tenant_first_in_the_primary_key_and_walls_the_table(self, bench: Bench) -> None:
+    def test_puts_the_tenant_first_in_the_primary_key_and_walls_the_table(
+        self, bench: Bench
+    ) -> None:
         bench.run(tenant_model("Show", ("name", models.CharField(max_length=20))))
 
         assert bench.columns_of(kind="p", table="show") == {("tenant_id", "id")}
@@ -116,7 +118,10 @@ class TestCreateModel:
             "WHERE table_schema = %s AND grantee <> 'quintet_owner' GROUP BY 1 ORDER BY 1",
             [HOME],
         )
-        assert rows == [("quintet_app", "DELETE,INSERT,SELECT,UPDATE"), ("quintet_auditor", "SELECT")]
+        assert rows == [
+            ("quintet_app", "DELETE,INSERT,SELECT,UPDATE"),
+            ("quintet_auditor", "SELECT"),
+        ]
 
     def test_makes_foreign_keys_of_two_columns(self, bench: Bench) -> None:
         bench.run(tenant_model("Show"), tenant_model("Seat", ("show", foreign_key("Show"))))
@@ -143,7 +148,8 @@ class TestCreateModel:
                         name="partial", fields=["seat"], condition=models.Q(row__gt=3)
                     ),
                     models.UniqueConstraint(
-                        name="deferred", fields=["code", "seat"],
+                        name="deferred",
+                        fields=["code", "seat"],
                         deferrable=models.Deferrable.DEFERRED,
                     ),
                 ],
@@ -219,7 +225,9 @@ class TestFields:
 
     def test_retargets_a_foreign_key_without_keeping_the_old_one(self, bench: Bench) -> None:
         bench.run(
-            tenant_model("Show"), tenant_model("Night"), tenant_model("Seat", ("at", foreign_key("Show")))
+            tenant_model("Show"),
+            tenant_model("Night"),
+            tenant_model("Seat", ("at", foreign_key("Show"))),
         )
 
         bench.run(migrations.AlterField("seat", "at", foreign_key("Night")))
@@ -234,7 +242,9 @@ class TestFields:
     def test_adds_and_takes_away_unique(self, bench: Bench) -> None:
         bench.run(tenant_model("Show", ("code", models.CharField(max_length=9))))
 
-        bench.run(migrations.AlterField("show", "code", models.CharField(max_length=9, unique=True)))
+        bench.run(
+            migrations.AlterField("show", "code", models.CharField(max_length=9, unique=True))
+        )
         assert bench.columns_of(kind="u", table="show") == {("tenant_id", "code")}
 
         bench.run(migrations.AlterField("show", "code", models.CharField(max_length=9)))
@@ -244,7 +254,9 @@ class TestFields:
         bench.run(tenant_model("Show"))
 
         bench.run(
-            migrations.AddField("show", "code", models.CharField(max_length=9, unique=True, null=True))
+            migrations.AddField(
+                "show", "code", models.CharField(max_length=9, unique=True, null=True)
+            )
         )
 
         assert bench.columns_of(kind="u", table="show") == {("tenant_id", "code")}
@@ -286,7 +298,8 @@ class TestModels:
         bench.run(tenant_model("Show"), tenant_model("Seat", ("show", foreign_key("Show"))))
 
         bench.run(
-            migrations.RenameModel("Show", "Evening"), migrations.AlterModelTable("Evening", "evening")
+            migrations.RenameModel("Show", "Evening"),
+            migrations.AlterModelTable("Evening", "evening"),
         )
 
         assert bench.is_walled("evening")
@@ -367,8 +380,10 @@ class TestGuards:
 
         bench.run(migrations.RemoveConstraint("fact", "fact_append_only"))
 
-        assert query("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND "
-                     "tgrelid = to_regclass(%s)", [f"{HOME}.fact"]) == [(0,)]
+        assert query(
+            "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = to_regclass(%s)",
+            [f"{HOME}.fact"],
+        ) == [(0,)]
 
     def test_a_row_trigger_must_name_the_tenant(self, bench: Bench) -> None:
         trigger = RowTrigger(name="careless", events="INSERT", body="DELETE FROM show;")

@@ -95,7 +95,9 @@ class TestCreateTenant:
 
         assert Tenant.objects.count() == before
 
-    @pytest.mark.parametrize("domain", ["no dots", "nodots", "-a.example", "a..b", "x" * 64 + ".example"])
+    @pytest.mark.parametrize(
+        "domain", ["no dots", "nodots", "-a.example", "a..b", "x" * 64 + ".example"]
+    )
     def test_refuses_a_domain_that_is_no_host(self, tenant: Tenant, domain: str) -> None:
         with pytest.raises(CommandError, match="host name"):
             run("create_tenant", f"{tenant.slug}-d", domain=domain)
@@ -133,8 +135,12 @@ class TestCreateTenant:
         name = tenants.own_home_name(slug=own_home)
         command = [sys.executable, "manage.py", "create_tenant", own_home, "--own-home"]
         process = subprocess.Popen(
-            command, cwd=ROOT, env=dict(os.environ), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command,
+            cwd=ROOT,
+            env=dict(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 30
         while not schemas_named(name) and time.monotonic() < deadline:

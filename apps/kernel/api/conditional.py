@@ -40,5 +40,3 @@ def check_match(request: Request, current: bytes) -> None:
         raise PreconditionFailed(
             "It has changed since you read it. Read it again, then repeat your change on that."
         )
-
-

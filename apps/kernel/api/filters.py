@@ -28,7 +28,9 @@ class FilterBackend(filters.DjangoFilterBackend):
             return queryset
         if not filterset.is_valid():
             raise Invalid(
-                fields={name: [str(text) for text in texts] for name, texts in filterset.errors.items()}
+                fields={
+                    name: [str(text) for text in texts] for name, texts in filterset.errors.items()
+                }
             )
         return filterset.qs
 
@@ -42,7 +44,9 @@ def check_parameters(request: Request, known: set[str]) -> None:
     if unknown:
         choice = ", ".join(sorted(known | (COMMON - {"format"})))
         raise Invalid(
-            fields={name: [f"There is no such parameter here; there are {choice}."] for name in unknown}
+            fields={
+                name: [f"There is no such parameter here; there are {choice}."] for name in unknown
+            }
         )
     for name, value in request.query_params.items():
         if "\x00" in value:

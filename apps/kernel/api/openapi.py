@@ -90,7 +90,10 @@ class Schema(AutoSchema):
         parameters = [
             OpenApiParameter(
                 "fields",
-                {"type": "array", "items": {"type": "string", "enum": list(serializer.Meta.fields)}},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "enum": list(serializer.Meta.fields)},
+                },
                 explode=False,
                 description="Only these fields, separated by commas.",
             )

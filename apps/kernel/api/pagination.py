@@ -27,7 +27,6 @@ _SEPARATOR = ":"
 def encode_cursor(*, values: Sequence[Any], backwards: bool, scope: str) -> str:
     """Return a signed cursor that stands after (or, backwards, before) a row's ordering values."""
 
-
     body = orjson.dumps([backwards, *values], option=JSON_OPTIONS)
     payload = signing.b64_encode(body).decode()
     return signing.Signer(salt=f"cursor{scope}", sep=_SEPARATOR).sign(payload)
@@ -38,7 +37,6 @@ def decode_cursor(*, cursor: str, scope: str) -> tuple[bool, list[Any]]:
 
     :raises Invalid: the cursor was not made by this server for this listing.
     """
-
 
     try:
         payload = signing.Signer(salt=f"cursor{scope}", sep=_SEPARATOR).unsign(cursor)
@@ -62,7 +60,12 @@ class KeysetPagination(BasePagination):
     max_page_size = settings.PAGE_SIZE_LIMIT
 
     def page_of_values(
-        self, *, request: Request, queryset: QuerySet, ordering: Sequence[str], columns: Sequence[str]
+        self,
+        *,
+        request: Request,
+        queryset: QuerySet,
+        ordering: Sequence[str],
+        columns: Sequence[str],
     ) -> list[dict[str, Any]]:
         """Return one page of rows as dicts, and remember the cursors around it.
 
@@ -100,7 +103,11 @@ class KeysetPagination(BasePagination):
         given = request.query_params.get(SIZE_PARAM)
         if given is None:
             return self.page_size
-        if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= self.max_page_size:
+        if (
+            not given.isascii()
+            or not given.isdigit()
+            or not 1 <= int(given[:9]) <= self.max_page_size
+        ):
             raise Invalid(
                 fields={SIZE_PARAM: [f"Give a whole number from 1 to {self.max_page_size}."]}
             )

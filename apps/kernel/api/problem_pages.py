@@ -38,7 +38,9 @@ def listing(request: HttpRequest) -> HttpResponse:
         '<li><a href="/problems/{}">{}</a> ({}): {}</li>',
         ((slug, slug, status, title) for slug, (status, title, _) in kinds().items()),
     )
-    return HttpResponse(format_html(PAGE, "Problems", format_html("<h1>Problems</h1><ul>{}</ul>", items)))
+    return HttpResponse(
+        format_html(PAGE, "Problems", format_html("<h1>Problems</h1><ul>{}</ul>", items))
+    )
 
 
 def page(request: HttpRequest, slug: str) -> HttpResponse:

@@ -32,7 +32,9 @@ class BodyTooLarge(Problem):
     title = "The body is too large."
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The body is larger than {limit} bytes. Send less, or in several requests.")
+        super().__init__(
+            f"The body is larger than {limit} bytes. Send less, or in several requests."
+        )
 
 
 class NotAuthenticated(Problem):
@@ -110,7 +112,7 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
     return response
 
 
-def to_problem(exc: Exception) -> Problem:
+def to_problem(exc: Exception) -> Problem:  # noqa: PLR0911, PLR0912 - one table of kinds
     """Return the problem an exception amounts to."""
     match exc:
         case Problem():
@@ -139,7 +141,7 @@ def to_problem(exc: Exception) -> Problem:
 
 def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Return a problem document outside DRF, for middleware and for Django's error views."""
-    from apps.kernel.api.renderers import to_json  # noqa: PLC0415 - renderers knows BodyTooLarge
+    from apps.kernel.api.renderers import to_json
 
     return HttpResponse(
         to_json(document(problem)),

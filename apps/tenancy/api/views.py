@@ -239,5 +239,3 @@ class KeptReply(Response):
         """Return the body as it was kept."""
         self["Content-Type"] = "application/json"
         return bytes(self.data)
-
-

@@ -1,4 +1,8 @@
 """Placeholder until identity lands."""
+
 from rest_framework.authentication import BaseAuthentication
+
+
 class TokenAuthentication(BaseAuthentication):
-    def authenticate(self, request): return None
+    def authenticate(self, request):
+        return None

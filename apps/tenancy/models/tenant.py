@@ -120,7 +120,9 @@ class Domain(models.Model):
             models.UniqueConstraint(
                 name="domain_one_primary", fields=["tenant"], condition=Q(is_primary=True)
             ),
-            models.CheckConstraint(name="domain_is_a_host", condition=Q(domain__regex=DOMAIN_PATTERN)),
+            models.CheckConstraint(
+                name="domain_is_a_host", condition=Q(domain__regex=DOMAIN_PATTERN)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,2 +1,5 @@
 """Placeholder until identity lands."""
-def appoint_first_owner(**k): pass
+
+
+def appoint_first_owner(**k):
+    pass

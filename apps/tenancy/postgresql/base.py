@@ -37,9 +37,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         self.introspection = self.introspection_class(self)
         plan = PLAN.get(context_of(self.alias))
         self.home: str | None = None
-        self.is_walled = (
-            plan is not None and plan.has_homes and self.settings_dict["USER"] != OWNER
-        )
+        self.is_walled = plan is not None and plan.has_homes and self.settings_dict["USER"] != OWNER
 
     def _handle_search_path(self, cursor: Any = None) -> None:
         """Do nothing: the search path comes with the binding, or with the owner's connection."""

@@ -199,8 +199,9 @@ class DatabaseSchemaEditor(PostgresSchemaEditor):
             ]
         return names
 
-    def _alter_field(self, model: type[models.Model], old_field: Any, new_field: Any, *args: Any,
-                     **kwargs: Any) -> None:
+    def _alter_field(
+        self, model: type[models.Model], old_field: Any, new_field: Any, *args: Any, **kwargs: Any
+    ) -> None:
         if tenant_key_of(model) is not None and (
             old_field.primary_key != new_field.primary_key
             or isinstance(old_field, TenantKey) != isinstance(new_field, TenantKey)

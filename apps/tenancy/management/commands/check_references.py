@@ -23,7 +23,7 @@ class Command(OperatorCommand):
     def handle(
         self,
         tenant: Annotated[str, typer.Option(help="Only this tenant.")] = "",
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Go over every reference of every tenant, a batch at a time."""
         chosen = [tenants.get_tenant(slug=tenant)] if tenant else Tenant.objects.in_order()
@@ -40,7 +40,9 @@ def orphans_of(tenant: Tenant) -> Iterator[dict[str, Any]]:
             yield from _orphans_of_field(tenant, model, field)
 
 
-def _orphans_of_field(tenant: Tenant, model: Any, field: ReferenceField) -> Iterator[dict[str, Any]]:
+def _orphans_of_field(
+    tenant: Tenant, model: Any, field: ReferenceField
+) -> Iterator[dict[str, Any]]:
     after: UUID | None = None
     while True:
         # Bound once per batch: nothing is yielded from inside a block.

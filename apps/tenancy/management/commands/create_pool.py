@@ -15,7 +15,7 @@ class Command(OperatorCommand):
         self,
         name: Annotated[str, typer.Argument(help="pool_<n>; the next number if left out.")] = "",
         dry_run: DryRun = False,
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Make the schemas, then open the pool."""
         if dry_run:

@@ -24,7 +24,7 @@ class Command(OperatorCommand):
         own_home: Annotated[bool, typer.Option("--own-home", help="Give it its own home.")] = False,
         owner: Annotated[str, typer.Option(help="Email of the account that will own it.")] = "",
         dry_run: DryRun = False,
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Check the whole order first, then provision."""
         order = tenants.check_order(

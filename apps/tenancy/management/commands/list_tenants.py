@@ -18,7 +18,7 @@ class Command(OperatorCommand):
             str, typer.Option(help="Only tenants of this status: ACTIVE, SUSPENDED, PROVISIONING.")
         ] = "",
         home: Annotated[str, typer.Option(help="Only tenants of this home.")] = "",
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Print one line per tenant, oldest first."""
         queryset = Tenant.objects.in_order()
@@ -26,11 +26,11 @@ class Command(OperatorCommand):
             queryset = queryset.filter(status=status.upper())
         if home:
             queryset = queryset.filter(home_id=home)
-        domains = dict(
-            Domain.objects.filter(is_primary=True).values_list("tenant_id", "domain")
-        )
+        domains = dict(Domain.objects.filter(is_primary=True).values_list("tenant_id", "domain"))
         rows = [
             {**row, "domain": domains.get(row["id"])}
-            for row in queryset.values("slug", "name", "status", "created_at", "id", lives_in=F("home"))
+            for row in queryset.values(
+                "slug", "name", "status", "created_at", "id", lives_in=F("home")
+            )
         ]
         self.answer(rows, as_format=format)

@@ -37,7 +37,7 @@ DEMO_TENANTS = (
     DemoTenant("solo", "Solstice Studio", own_home=True, fans=120),
 )
 # For development only: a machine that serves anybody else has no demo tenants.
-DEMO_PASSWORD = "limelight-demo"  # noqa: S105
+DEMO_PASSWORD = "limelight-demo"
 
 
 class Command(OperatorCommand):

@@ -15,12 +15,14 @@ class Command(OperatorCommand):
         self,
         slug: Annotated[str, typer.Argument(help="The tenant's slug.")],
         dry_run: DryRun = False,
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Change the tenant's status; saying it twice changes nothing."""
         if dry_run:
             tenant = tenants.get_tenant(slug=slug)
-            self.say(f"{slug} is {tenant.status.lower()}; it would be served again.", as_format=format)
+            self.say(
+                f"{slug} is {tenant.status.lower()}; it would be served again.", as_format=format
+            )
             return
         changed = tenants.resume_tenant(slug=slug)
         state = "served again" if changed else "not suspended"

@@ -16,7 +16,7 @@ class Command(OperatorCommand):
         self,
         slug: Annotated[str, typer.Argument(help="The tenant's slug.")],
         dry_run: DryRun = False,
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Change the tenant's status; saying it twice changes nothing."""
         if dry_run:
