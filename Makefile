@@ -38,12 +38,11 @@ check: $(DEV) ## lint, types, import contracts, migrations, OpenAPI document, co
 	$(RUN) manage.py makemigrations --check --dry-run
 	$(RUN) manage.py check_migrations
 	$(RUN) manage.py check_openapi
-	@if docker compose version >/dev/null 2>&1; then \
-		echo "docker compose config"; \
-		docker compose --env-file docker/env.example --file docker/compose.yaml config --quiet; \
-	else \
-		echo "docker compose is not here: docker/compose.yaml was NOT checked"; \
-	fi
+	@for compose in "docker compose" docker-compose; do \
+		$$compose version >/dev/null 2>&1 || continue; \
+		echo "$$compose config"; \
+		exec $$compose --env-file docker/env.example --file docker/compose.yaml config >/dev/null; \
+	done; echo "docker compose is not here: docker/compose.yaml was NOT checked"
 
 bench: $(DEV) ## measure, as ratios in one run
 	@$(RUN) -m benchmarks $(ARGS)

@@ -1,4 +1,4 @@
-"""The Celery application."""
+"""The Celery application. It imports nothing of the apps: their tasks import it."""
 
 import os
 

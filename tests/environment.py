@@ -29,3 +29,6 @@ os.environ.update(
 )
 if DATABASE_URL:
     os.environ["QUINTET_DATABASE_URL"] = DATABASE_URL
+
+# Nothing is collected for tests; WhiteNoise warns if the directory is not there.
+(VAR / "static").mkdir(parents=True, exist_ok=True)

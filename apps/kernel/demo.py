@@ -30,3 +30,24 @@ def load_all(*, tenant: Any, size: int, report: Callable[[str], object]) -> None
     for demo in sorted(_demos, key=lambda demo: demo.order):
         report(f"{tenant.slug}: {demo.context}")
         demo.load(tenant=tenant, size=size)
+
+
+_tell: list[Callable[[], Any]] = []
+
+
+def offer_content(tell: Callable[[], Any]) -> None:
+    """Offer the story that the contexts' demo data share: who there is, and what they do.
+
+    :param tell: imports and returns it; not called before it is needed.
+    """
+    _tell[:] = [tell]
+
+
+def content() -> Any:
+    """Return the shared story.
+
+    :raises LookupError: nobody offers one.
+    """
+    if not _tell:
+        raise LookupError("No demo content is offered; the users context does, when installed.")
+    return _tell[0]()

@@ -1,5 +1,7 @@
 """The platform context: tags, live groups, notifications, webhooks."""
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -11,8 +13,8 @@ class PlatformConfig(AppConfig):
 
     def ready(self) -> None:
         """Offer what others may refer to."""
-        from apps.kernel import references  # noqa: PLC0415 - models are loaded only now
-        from apps.platform import contracts, interface  # noqa: PLC0415 - the same
+        from apps.kernel import demo, references
+        from apps.platform import contracts, interface
 
         references.offer(
             "platform.Tag",
@@ -20,3 +22,10 @@ class PlatformConfig(AppConfig):
             fetch=lambda ids: interface.get_tags(ids=ids),
             contract=contracts.TagSummary,
         )
+        demo.register(context="platform", order=10, load=_load_demo)
+
+
+def _load_demo(*, tenant: Any, size: int) -> None:
+    from apps.platform.demo.load import load_demo
+
+    load_demo(tenant=tenant)

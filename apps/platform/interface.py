@@ -70,3 +70,9 @@ def tag_ids_by_name(*, names: Collection[str]) -> dict[str, set[UUID]]:
             if target in ids:
                 ids.add(alias)
     return found
+
+
+def tag_ids_by_exact_name(*, names: Collection[str]) -> dict[str, UUID]:
+    """Return the ids of tags by their names as they are written; of two types, either. One query."""
+    rows = Tag.objects.current().filter(name__in=names)
+    return dict(rows.values_list("name", "id"))

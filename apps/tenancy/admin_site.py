@@ -6,7 +6,7 @@ writes in the context whose rows the page shows. No page can show two tenants.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
@@ -163,16 +163,14 @@ def rank_in_tenant(request: HttpRequest) -> Rank | None:
     tenant = getattr(request, "tenant", None)
     if tenant is None or not request.user.is_authenticated:
         return None
-    known = getattr(request, "_rank_in_tenant", False)
-    if known is False:
+    if not hasattr(request, "_rank_in_tenant"):
         role = (
             Membership.objects.filter(tenant_id=tenant.id, account_id=request.user.pk)
             .values_list("role", flat=True)
             .first()
         )
-        known = Rank[role.upper()] if role else None
-        request._rank_in_tenant = known  # type: ignore[attr-defined]
-    return known
+        request._rank_in_tenant = Rank[role.upper()] if role else None  # type: ignore[attr-defined]
+    return cast(Rank | None, request._rank_in_tenant)  # type: ignore[attr-defined]
 
 
 def _context_shown(request: HttpRequest) -> str | None:

@@ -269,7 +269,7 @@ def bind(
     try:
         try:
             if writes is not None:
-                binding.enlist(connections[writes])
+                connections[writes].enlist(binding)  # type: ignore[attr-defined]
             yield binding
         except BaseException as error:
             binding.close(error)

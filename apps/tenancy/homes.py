@@ -19,7 +19,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from apps.tenancy.models import Home
+from apps.tenancy.models import Home, constraints
 from apps.tenancy.postgresql import schema
 from apps.tenancy.roles import as_owner, owner_connection
 from config.databases import APP, AUDITOR, HOME_ALIASES, LEDGER, PLAN
@@ -39,7 +39,8 @@ class HomeStep:
 
 def fingerprint(alias: str) -> str:
     """Return the fingerprint of everything that decides what a home of this database looks like."""
-    digest = hashlib.sha256(inspect.getsource(schema).encode())
+    makers = "".join(inspect.getsource(module) for module in (schema, constraints))
+    digest = hashlib.sha256(makers.encode())
     for label in sorted(PLAN[alias].labels & {config.label for config in apps.get_app_configs()}):
         module_name = MigrationLoader.migrations_module(label)[0]
         try:
@@ -96,7 +97,7 @@ def _migration_lock(alias: str) -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
 
 
-def run_step(step: HomeStep, *, report: Callable[[str], None] = lambda _: None) -> int:
+def run_step(step: HomeStep, *, report: Callable[[str], object] = lambda _: None) -> int:
     """Bring one home of one database to its head; return how many migrations ran."""
     with as_owner(aliases=[step.alias], home=step.home), _migration_lock(step.alias):
         if step.home is not None:
@@ -107,7 +108,7 @@ def run_step(step: HomeStep, *, report: Callable[[str], None] = lambda _: None) 
     return count
 
 
-def migrate_control_plane(*, report: Callable[[str], None] = lambda _: None) -> int:
+def migrate_control_plane(*, report: Callable[[str], object] = lambda _: None) -> int:
     """Bring the control plane to its head; return how many migrations ran."""
     with as_owner(aliases=["default"]):
         with _migration_lock("default"):
@@ -132,14 +133,15 @@ def drop_schemas(name: str) -> None:
                 cursor.execute(f"DROP SCHEMA IF EXISTS {connection.ops.quote_name(name)} CASCADE")
 
 
-def _apply(alias: str, *, report: Callable[[str], None]) -> int:
+def _apply(alias: str, *, report: Callable[[str], object]) -> int:
     executor = MigrationExecutor(connections[alias])
     executor.loader.check_consistent_history(connections[alias])
     labels = PLAN[alias].labels
     targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] in labels]
     plan = executor.migration_plan(targets)
     if plan:
-        executor.migrate(targets, plan=plan, state=executor._create_project_state(True))
+        state = executor._create_project_state(with_applied_migrations=True)  # type: ignore[attr-defined]
+        executor.migrate(targets, plan=plan, state=state)
     for migration, _ in plan:
         report(f"{alias}: {migration.app_label}.{migration.name}")
     return len(plan)

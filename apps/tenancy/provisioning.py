@@ -55,7 +55,7 @@ def _connect(server: Server, *, database: str) -> psycopg.Connection:
     )
 
 
-def provision(*, prefix: str, report: Callable[[str], None] = lambda _: None) -> None:
+def provision(*, prefix: str, report: Callable[[str], object] = lambda _: None) -> None:
     """Make roles, databases, schemas `extensions` and privileges on every configured server.
 
     :param report: called with one line for each server and database that was looked after.

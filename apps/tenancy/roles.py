@@ -99,3 +99,12 @@ def check_serving_role(*, alias: str) -> None:
             f"The role {role!r} on the database {alias!r} {' and '.join(faults)}. "
             f"Serve as quintet_app; `manage.py bootstrap` makes it."
         )
+
+
+def check_serving_roles() -> None:
+    """Refuse to serve with an unsafe role on any database; every process that serves calls it first.
+
+    :raises UnsafeRole: names role and database.
+    """
+    for alias in connections:
+        check_serving_role(alias=alias)

@@ -6,12 +6,18 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from celery import Task, shared_task
+from celery.signals import worker_process_init
 from django.core.cache import cache
 
 from apps.tenancy import binding
 from apps.tenancy.models import Tenant
+from apps.tenancy.roles import check_serving_roles
+from config.celery import app
 
 logger = logging.getLogger(__name__)
+
+# Whoever sends a task does it through this application, whichever process that is.
+app.set_default()
 
 HEADER = "quintet_tenant"
 # A suspended tenant's work waits: every five minutes for a day, and is then given up.
@@ -124,3 +130,9 @@ def dispatch_scheduled() -> int:
             task.send(tenant=tenant)
             sent += 1
     return sent
+
+
+@worker_process_init.connect
+def refuse_unsafe_roles(**kwargs: Any) -> None:
+    """Do no work as a role that row-level security would not bind."""
+    check_serving_roles()

@@ -1,5 +1,6 @@
 """Which operating-system account runs PostgreSQL, which refuses to be root."""
 
+import errno
 import os
 import pwd
 import struct
@@ -86,6 +87,8 @@ def _may_pass(directory: Path, account: Account) -> bool:
 
 
 def _grant_passage(directory: Path, account: Account) -> None:
+    if not hasattr(os, "setxattr"):
+        raise OSError(errno.ENOTSUP, "this system has no access control lists that Quintet can set")
     entries = {(tag, entry_id): permissions for tag, permissions, entry_id in _read_acl(directory)}
     if not entries:
         mode = directory.stat().st_mode

@@ -3,12 +3,40 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
 from apps.kernel.api.pagination import CURSOR_PARAM, SIZE_PARAM
 from apps.kernel.errors import Invalid
+
+
+class BooleanField(forms.Field):
+    """`true` or `false`; Django's own takes anything else for no answer."""
+
+    def to_python(self, value: Any) -> bool | None:
+        """Return the value, or None where there is none.
+
+        :raises ValidationError: it is neither.
+        """
+        if value in {None, ""}:
+            return None
+        try:
+            return {"true": True, "false": False}[str(value).lower()]
+        except KeyError:
+            raise forms.ValidationError("Say true or false.") from None
+
+
+class BooleanFilter(filters.BooleanFilter):
+    """django-filter's, strict about values."""
+
+    field_class = BooleanField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["widget"] = forms.TextInput
+        super().__init__(*args, **kwargs)
+
 
 COMMON = frozenset({CURSOR_PARAM, SIZE_PARAM, "fields", "expand", "ordering", "format"})
 

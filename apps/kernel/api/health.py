@@ -14,7 +14,7 @@ def live() -> HttpResponse:
 
 def ready() -> HttpResponse:
     """Answer 200 when every database and the cache answer, 503 and which ones do not otherwise."""
-    faults = {}
+    faults: dict[str, str] = {}
     for alias in connections:
         try:
             connections[alias].ensure_connection()

@@ -3,7 +3,6 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
@@ -72,7 +71,7 @@ TAG_BY_PREFIX = {"tags": "platform"}
 class Schema(AutoSchema):
     """Reads shape, access and paging off the view, so that no view repeats them."""
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         """Return headers and shaping parameters that this operation takes."""
         parameters = [TENANT_HEADER, REQUEST_ID]
         serializer = getattr(self.view, "row_serializer", None)
@@ -118,7 +117,7 @@ class Schema(AutoSchema):
                     {
                         "type": "string",
                         "enum": list(orderings),
-                        "default": self.view.default_ordering,
+                        "default": getattr(self.view, "default_ordering", ""),
                     },
                     description="How the rows are ordered.",
                 )
@@ -137,12 +136,6 @@ class Schema(AutoSchema):
         if access is not None and not access.signed_in:
             return [*auth, {}]
         return auth
-
-    def _map_serializer_field(self, field: Any, direction: Any, **kwargs: Any) -> Any:
-        schema = super()._map_serializer_field(field, direction, **kwargs)
-        if type(field).__name__ == "JSONField":
-            return {**build_basic_type(OpenApiTypes.OBJECT), **schema}
-        return schema
 
 
 def add_problems(

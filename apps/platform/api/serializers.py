@@ -14,9 +14,7 @@ class TagRowSerializer(RowSerializer):
 
     stitches = {"associated_tag_ids": Stitch(load=queries.associated_tag_ids)}
     expansions = {
-        "associated_tags": Expansion(
-            target="platform.Tag", source="associated_tag_ids", many=True
-        ),
+        "associated_tags": Expansion(target="platform.Tag", source="associated_tag_ids", many=True),
         "created_by": Expansion(target="users.Profile", source="created_by_id"),
     }
 

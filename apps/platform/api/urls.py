@@ -8,9 +8,7 @@ urlpatterns = [
     path("tags", TagViewSet.as_view({"get": "list", "post": "create"}), name="tags"),
     path(
         "tags/<uuid:tag_id>",
-        TagViewSet.as_view(
-            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
-        ),
+        TagViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="tag",
     ),
     path("tags/<uuid:tag_id>/merge", TagViewSet.as_view({"post": "merge"}), name="tag-merge"),

@@ -35,12 +35,6 @@ from apps.tenancy.api.views import ContextView
         summary="Change or rename a tag", request=TagBodySerializer, responses=TagRowSerializer
     ),
     destroy=extend_schema(summary="Remove a tag", responses={204: None}),
-    merge=extend_schema(
-        summary="Merge a tag into another",
-        description="The tag's id goes on working: it means the other tag from now on.",
-        request=TagMergeSerializer,
-        responses=TagRowSerializer,
-    ),
 )
 class TagViewSet(ContextView):
     """Tags: the taxonomy that profiles, media, items and classes refer to."""
@@ -107,6 +101,12 @@ class TagViewSet(ContextView):
         operations.delete_tag(tag_id=tag_id)
         return Response(status=204)
 
+    @extend_schema(
+        summary="Merge a tag into another",
+        description="The tag's id goes on working: it means the other tag from now on.",
+        request=TagMergeSerializer,
+        responses=TagRowSerializer,
+    )
     def merge(self, request: Request, tag_id: UUID) -> Response:
         """Merge a tag into another."""
         values = self.body(TagMergeSerializer)

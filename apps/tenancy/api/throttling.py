@@ -44,7 +44,7 @@ class RateLimit(BaseThrottle):
         """Count the request; return whether it is within both limits."""
         tenant = getattr(request, "tenant", None)
         account = getattr(request.user, "id", None) or _address(request)
-        limits = []
+        limits: list[tuple[int, tuple[str, ...]]] = []
         if tenant is not None and settings.RATE_LIMIT_PER_TENANT:
             limits.append((settings.RATE_LIMIT_PER_TENANT, ("tenant", str(tenant.id))))
         if settings.RATE_LIMIT_PER_ACCOUNT:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import IO, Annotated, Any, cast
 
 import typer
 from django.core.management import CommandError
@@ -61,7 +61,9 @@ class OperatorCommand(TyperCommand):
             table.add_column(name, no_wrap=True)
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row.values()))
-        console = Console(file=self.stdout, width=200 if not self.stdout.isatty() else None)
+        console = Console(
+            file=cast(IO[str], self.stdout), width=200 if not self.stdout.isatty() else None
+        )
         console.print(table)
 
     def say(self, line: str, *, as_format: Format = Format.TEXT, **members: Any) -> None:

@@ -2,8 +2,8 @@
 
 from apps.tenancy.models.account import Account
 from apps.tenancy.models.base import TenantModel
-from apps.tenancy.models.issuer import Issuer
-from apps.tenancy.models.membership import Invitation, Membership
+from apps.tenancy.models.issuer import Issuer, SigningKey
+from apps.tenancy.models.membership import Invitation, Membership, Role
 from apps.tenancy.models.tenant import Domain, Home, Tenant
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "Invitation",
     "Issuer",
     "Membership",
+    "Role",
+    "SigningKey",
     "Tenant",
     "TenantModel",
 ]

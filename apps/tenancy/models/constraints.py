@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.constraints import BaseConstraint
 
 from apps.tenancy.fields import tenant_key_of
+from config.databases import APP
 
 
 class TriggerConstraint(BaseConstraint):
@@ -68,7 +69,9 @@ class AppendOnly(TriggerConstraint):
             f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER "
             f"{schema_editor.quote_name(self.name + '_rows')}; "
             f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER "
-            f"{schema_editor.quote_name(self.name + '_whole')}"
+            f"{schema_editor.quote_name(self.name + '_whole')}; "
+            # `makemigrations` adds the guard after the table, which has been granted as any other.
+            f"REVOKE ALL ON {table} FROM {APP}; GRANT {self.app_grants} ON {table} TO {APP}"
         )
 
     def remove_sql(self, model: type[models.Model], schema_editor: Any) -> str:
@@ -77,7 +80,8 @@ class AppendOnly(TriggerConstraint):
         return (
             f"DROP TRIGGER {schema_editor.quote_name(self.name + '_rows')} ON {table}; "
             f"DROP TRIGGER {schema_editor.quote_name(self.name + '_whole')} ON {table}; "
-            f"DROP FUNCTION {function}()"
+            f"DROP FUNCTION {function}(); "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {APP}"
         )
 
     def deconstruct(self) -> Any:

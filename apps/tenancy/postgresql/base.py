@@ -93,14 +93,19 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             raise Unbound(self.alias)
         binding.check_usable(self.alias)
         if self.binding is not binding:
-            self._enlisting = True
-            try:
-                binding.enlist(self)
-            finally:
-                self._enlisting = False
+            self.enlist(binding)
         elif self._settings_lost:
             self._settings_lost = False
             binding.send_settings(self)
+
+    def enlist(self, binding: bindings.Binding) -> None:
+        """Put this connection under a binding, whose transaction begins here."""
+        # Beginning a transaction asks for autocommit and may take a savepoint: neither is a touch.
+        self._enlisting = True
+        try:
+            binding.enlist(self)
+        finally:
+            self._enlisting = False
 
     def run_unprepared(self, statements: str) -> None:
         """Run statements without parameters in one round trip."""

@@ -15,9 +15,7 @@ LARGEST_PRICE = 10**15
 
 
 def _text(max_length: int, **kwargs: Any) -> serializers.CharField:
-    return serializers.CharField(
-        max_length=max_length, allow_blank=True, required=False, **kwargs
-    )
+    return serializers.CharField(max_length=max_length, allow_blank=True, required=False, **kwargs)
 
 
 class ProfileChangeSerializer(StrictSerializer):

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
+from apps.kernel.api.filters import BooleanFilter
 from apps.kernel.errors import Invalid
 from apps.platform import interface as platform
 from apps.users import queries
@@ -34,13 +35,14 @@ class ProfileFilter(filters.FilterSet):
     )
     owner = filters.UUIDFilter(field_name="owner_id", help_text="Groups of this profile.")
     store_code = filters.CharFilter(max_length=50)
-    is_followed = filters.BooleanFilter(
+    is_followed = BooleanFilter(
         method="followed_by_caller", help_text="Those the caller follows, or does not."
     )
     keycloak_id = filters.UUIDFilter(
-        method="of_person", help_text="The profiles of one person: the caller's own, or any for staff."
+        method="of_person",
+        help_text="The profiles of one person: the caller's own, or any for staff.",
     )
-    is_deleted = filters.BooleanFilter(
+    is_deleted = BooleanFilter(
         method="deleted", help_text="For staff: true lists the deleted ones instead."
     )
     search = filters.CharFilter(
@@ -58,11 +60,10 @@ class ProfileFilter(filters.FilterSet):
         ids = platform.with_aliases(ids={value})
         tagged = ProfileTag.objects.filter(tag_id__in=ids).values("profile_id")
         viewer = viewer_of(self.request)
-        if not viewer.is_staff:
-            levels = [Privacy.PRIVATE]
-            if viewer.keycloak_id is None:
-                levels.append(Privacy.MEMBERS)
-            rows = rows.exclude(field_privacy__tag_ids__in=levels)
+        if viewer.keycloak_id is None:
+            rows = rows.exclude(field_privacy__has_key="tag_ids")
+        elif not viewer.is_staff:
+            rows = rows.exclude(field_privacy__contains={"tag_ids": Privacy.PRIVATE})
         return rows.filter(id__in=tagged)
 
     def in_group(self, rows: QuerySet[Profile], name: str, value: UUID) -> QuerySet[Profile]:
@@ -88,13 +89,10 @@ class ProfileFilter(filters.FilterSet):
         return rows.filter(keycloak_id=value)
 
     def deleted(self, rows: QuerySet[Profile], name: str, value: bool) -> QuerySet[Profile]:
-        """List deleted profiles instead of the present ones."""
-        if not value:
-            return rows
-        if not viewer_of(self.request).is_staff:
+        """Refuse it to others than staff; which rows there are to begin with, the view decides."""
+        if value and not viewer_of(self.request).is_staff:
             raise Invalid(fields={name: ["Only staff see deleted profiles."]})
-        # The rows so far are without them, and the other filters are still to come or come again.
-        return queries.with_counts(Profile.objects.filter(is_deleted=True))
+        return rows
 
     def meaning(self, rows: QuerySet[Profile], name: str, value: str) -> QuerySet[Profile]:
         """Keep what a text means."""

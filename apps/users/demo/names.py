@@ -13,7 +13,7 @@ FIRST_NAMES: tuple[str, ...] = tuple(
     Omar Paloma Pania Parisa Pedro Phuong Piotr Priscila Rafael Rana Rashid Rosa Rúna Sanjay
     Santiago Selma Shanthi Siew Sinead Sofía Suda Tamar Tariq Tendai Thandi Tiago Tomoko Ulla
     Valentina Vikram Wanjiru Wei Xochitl Yara Yusuf Zainab Zanele Zofia
-    """.split()  # noqa: SIM905
+    """.split()
 )
 
 LAST_NAMES: tuple[str, ...] = tuple(
@@ -29,7 +29,7 @@ LAST_NAMES: tuple[str, ...] = tuple(
     Phiri Popescu Quispe Rahimi Ramos Rao Reinholt Rivas Rossi Saito Salazar Sato Shah Shevchenko
     Silva Simões Sithole Sørensen Suleiman Szabó Tadesse Takahashi Tan Tautahi Thapa Toledo Traoré
     Tuilagi Usman Valdés Vargas Verma Wambui Wanjala Yamamoto Yılmaz Zhang Zulu
-    """.split()  # noqa: SIM905, RUF001  the dotless i is a letter of Turkish
+    """.split()
 )
 
 CITIES: tuple[str, ...] = (

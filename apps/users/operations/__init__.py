@@ -11,7 +11,12 @@ from apps.users.operations.details import (
 )
 from apps.users.operations.follows import block, follow, set_notifications, unblock, unfollow
 from apps.users.operations.groups import set_group_celebrities
-from apps.users.operations.people import become_celebrity, ensure_fan_profile, erase_person
+from apps.users.operations.people import (
+    become_celebrity,
+    ensure_fan_profile,
+    erase_person,
+    update_person,
+)
 from apps.users.operations.profiles import (
     approve_group,
     change_status,
@@ -48,6 +53,7 @@ __all__ = [
     "set_tags",
     "unblock",
     "unfollow",
+    "update_person",
     "update_profile",
     "use_referral_code",
     "withdraw_offer",

@@ -107,9 +107,7 @@ def create_short_link(*, profile_id: UUID, slug: str, created_on: datetime) -> P
     links = ProfileShortLink.objects.filter(profile=profile)
     if links.count() >= MAX_SHORT_LINKS:
         raise Invalid(fields={"slug": [f"A profile has at most {MAX_SHORT_LINKS} short links."]})
-    taken = SlugTaken(
-        "Choose another.", fields={"slug": [f"{slug} leads to a profile already."]}
-    )
+    taken = SlugTaken("Choose another.", fields={"slug": [f"{slug} leads to a profile already."]})
     with refusing(alias="users", constraints={"profile_short_links_slug": taken}):
         return ProfileShortLink.objects.create(profile=profile, slug=slug, created_on=created_on)
 
@@ -119,9 +117,7 @@ def delete_short_link(*, profile_id: UUID, slug: str) -> None:
 
     :raises NotFound: it does not lead to this profile.
     """
-    deleted, _ = ProfileShortLink.objects.filter(
-        profile_id=profile_id, slug=slug.lower()
-    ).delete()
+    deleted, _ = ProfileShortLink.objects.filter(profile_id=profile_id, slug=slug.lower()).delete()
     if not deleted:
         raise NotFound
 

@@ -37,7 +37,9 @@ def check_parent(*, group_id: UUID, parent_group_id: UUID) -> None:
         (is_circular,) = cursor.fetchone()
     if is_circular:
         raise Invalid(
-            fields={"parent_group_id": ["A group can't be inside itself or inside its own subgroup."]}
+            fields={
+                "parent_group_id": ["A group can't be inside itself or inside its own subgroup."]
+            }
         )
 
 

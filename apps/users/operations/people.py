@@ -26,7 +26,7 @@ from apps.users.models import (
     ReferralCode,
 )
 from apps.users.models.profile import PERSONAL_TEXTS
-from apps.users.operations import profiles
+from apps.users.operations import details, profiles
 
 NAMELESS_FAN = "Fan"
 
@@ -38,9 +38,7 @@ class ProfileDeleted(Conflict):
     title = "Your profile here was deleted."
 
 
-def ensure_fan_profile(
-    *, keycloak_id: UUID, display_name: str, created_on: datetime
-) -> Profile:
+def ensure_fan_profile(*, keycloak_id: UUID, display_name: str, created_on: datetime) -> Profile:
     """Return a person's fan profile, made now if they have none; two at once make one.
 
     :raises ProfileDeleted: it was deleted.
@@ -81,6 +79,23 @@ def become_celebrity(
         values={**values, "keycloak_id": keycloak_id, "status": ProfileStatus.PENDING},
         created_on=created_on,
     )
+
+
+def update_person(
+    *,
+    fan_id: UUID,
+    changes: Mapping[str, Any],
+    preferences: Mapping[str, Any],
+    updated_at: datetime,
+) -> None:
+    """Change a person's fan profile, and how they like to be served; empty mappings change nothing.
+
+    :raises Invalid: the locale or the time zone is none.
+    """
+    if changes:
+        profiles.update_profile(profile_id=fan_id, changes=changes, updated_at=updated_at)
+    if preferences:
+        details.set_preferences(profile_id=fan_id, changes=preferences, updated_at=updated_at)
 
 
 def erase_person(*, keycloak_id: UUID, erased_at: datetime) -> int:

@@ -177,9 +177,7 @@ def restore_profile(*, profile_id: UUID, restored_at: datetime) -> Profile:
     return profile
 
 
-def set_privacy(
-    *, profile_id: UUID, privacy: Mapping[str, str], updated_at: datetime
-) -> Profile:
+def set_privacy(*, profile_id: UUID, privacy: Mapping[str, str], updated_at: datetime) -> Profile:
     """Say who sees which fields; fields that are not named become public.
 
     :raises Invalid: a field can't be hidden, or the value is none of public, members, private.

@@ -33,7 +33,7 @@ class Command(OperatorCommand):
         freeze: Annotated[bool, typer.Option("--freeze", help="Record new migrations.")] = False,
     ) -> None:
         """Look at every operation, and compare what was released with what is there."""
-        loader = MigrationLoader(None, ignore_no_initial=True)
+        loader = MigrationLoader(None)
         ours = {
             f"{label}.{name}": migration
             for (label, name), migration in sorted(loader.disk_migrations.items())
@@ -80,7 +80,7 @@ def _adds_required_column(operation: Any) -> bool:
 
 def _digest(migration: Any) -> str:
     module = __import__(type(migration).__module__, fromlist=["Migration"])
-    return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
+    return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
 
 
 def _changed(frozen: dict[str, str], present: dict[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from django.core.management import CommandError
 from django.db import connections
+from django.db.migrations.autodetector import MigrationAutodetector
 
 from apps.tenancy import homes
 from apps.tenancy.homes import HomeStep
@@ -15,6 +16,8 @@ from apps.tenancy.management.base import DryRun, OperatorCommand
 
 
 class Command(OperatorCommand):
+    # Django checks that `migrate` and `makemigrations` look for changes in the same way.
+    autodetector = MigrationAutodetector
     help = (
         "Migrate the control plane, then every home of every context. Homes already at head are "
         "recognised by their fingerprint; a migration that was stopped carries on where it was."

@@ -1,0 +1,48 @@
+"""The platform context in a tenant's admin."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+
+from apps.platform import operations
+from apps.platform.models import Tag, TagAssociation
+from apps.tenancy.admin_site import TenantModelAdmin, tenant_site
+
+
+class AssociationInline(TabularInline):
+    """What a tag goes with."""
+
+    model = TagAssociation
+    fk_name = "tag"
+    extra = 0
+    autocomplete_fields = ["associated_tag"]
+
+
+@admin.register(Tag, site=tenant_site)
+class TagAdmin(TenantModelAdmin):
+    """Tags. They are merged by the API, which keeps the old ids working."""
+
+    list_display = ["name", "tag_type", "color", "merged_into"]
+    list_select_related = ["merged_into"]
+    list_filter = ["tag_type"]
+    search_fields = ["name"]
+    ordering = ["name", "id"]
+    inlines = [AssociationInline]
+    readonly_fields = [
+        "id",
+        "merged_into",
+        "created_on",
+        "created_by_id",
+        "last_modified_on",
+        "updated_by_id",
+    ]
+
+    def delete_model(self, request: HttpRequest, obj: Tag) -> None:
+        """Delete with associations and aliases."""
+        operations.delete_tag(tag_id=obj.id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
+        """Delete with associations and aliases."""
+        for tag in queryset.current():
+            operations.delete_tag(tag_id=tag.id)

@@ -1,0 +1,68 @@
+"""What became of a request whose reply got lost."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import orjson
+from django.apps import apps
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.kernel import idempotency
+from apps.kernel.errors import NotFound
+from apps.tenancy.api.permissions import SIGNED_IN
+from apps.users.api.views.base import UsersView
+
+
+class AnsweredRequestSerializer(serializers.Serializer):
+    """A request that was carried out, and what it was answered with."""
+
+    key = serializers.CharField()
+    status_code = serializers.IntegerField()
+    location = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+    reply = serializers.JSONField(allow_null=True)
+
+
+def _tables() -> Iterator[type[idempotency.AbstractIdempotencyKey]]:
+    """Yield every context's table of keys: the caller knows the key, not where it was used."""
+    for model in apps.get_models():
+        if issubclass(model, idempotency.AbstractIdempotencyKey):
+            yield cast(type[idempotency.AbstractIdempotencyKey], model)
+
+
+@extend_schema_view(
+    retrieve=extend_schema(
+        summary="Find out what became of a request",
+        description=(
+            "Answers with the stored reply of the caller's own request with this Idempotency-Key; "
+            "404 means that it was not carried out, or not yet."
+        ),
+        responses=AnsweredRequestSerializer,
+    )
+)
+class AnsweredRequestViewSet(UsersView):
+    """Requests of the caller that were carried out under an Idempotency-Key."""
+
+    serializer_class = AnsweredRequestSerializer
+    access = {"retrieve": SIGNED_IN}
+
+    def retrieve(self, request: Request, key: str) -> Response:
+        """Answer with the stored reply."""
+        idempotency.check_key(key)
+        for model in _tables():
+            kept = idempotency.find(model, actor_id=request.user.id, key=key)
+            if kept is not None:
+                body = bytes(kept.reply)
+                return Response(
+                    {
+                        "key": kept.key,
+                        "status_code": kept.status_code,
+                        "location": kept.location,
+                        "created_at": kept.created_at,
+                        "reply": orjson.loads(body) if body else None,
+                    }
+                )
+        raise NotFound

@@ -1,0 +1,1 @@
+"""What is measured: ratios within one run, printed as one table by `make bench`."""

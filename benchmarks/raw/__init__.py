@@ -1,0 +1,1 @@
+"""The floor for a page: no framework at all, and JSON that PostgreSQL makes."""
