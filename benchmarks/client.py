@@ -43,24 +43,39 @@ class Connection:
     def exchange(self, request: bytes) -> tuple[int, bytes]:
         """Send a request; return status and body.
 
-        :raises WrongReply: the answer has no Content-Length, or ends early.
+        :raises WrongReply: the answer does not say where it ends, or ends early.
         """
         self._socket.sendall(request)
         received = b""
         while (end := received.find(b"\r\n\r\n")) < 0:
             received += self._receive()
-        head = received[:end].lower()
+        head, rest = received[:end].lower() + b"\r\n", received[end + 4 :]
+        status = int(received[9:12])
         at = head.find(b"\r\ncontent-length:")
-        if at < 0:
-            raise WrongReply(f"no Content-Length: {received[:300]!r}")
-        line_end = head.find(b"\r\n", at + 2)
-        length = int(head[at + 17 : line_end if line_end >= 0 else len(head)])
-        parts = [received[end + 4 :]]
-        missing = length - len(parts[0])
+        if at >= 0:
+            length = int(head[at + 17 : head.find(b"\r\n", at + 2)])
+            return status, self._read(rest, length)
+        if b"\r\ntransfer-encoding: chunked" in head:
+            return status, self._read_chunks(rest)
+        raise WrongReply(f"neither length nor chunks: {received[:300]!r}")
+
+    def _read(self, received: bytes, length: int) -> bytes:
+        parts, missing = [received], length - len(received)
         while missing > 0:
             parts.append(self._receive())
             missing -= len(parts[-1])
-        return int(received[9:12]), b"".join(parts)
+        return b"".join(parts)
+
+    def _read_chunks(self, received: bytes) -> bytes:
+        body = b""
+        while True:
+            while (end := received.find(b"\r\n")) < 0:
+                received += self._receive()
+            size, received = int(received[:end], 16), received[end + 2 :]
+            received = self._read(received, size + 2)
+            if size == 0:
+                return body
+            body, received = body + received[:size], received[size + 2 :]
 
     def _receive(self) -> bytes:
         data = self._socket.recv(262_144)

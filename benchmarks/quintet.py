@@ -174,3 +174,8 @@ def count_tenants() -> int:
     return Tenant.objects.count()
 
 
+
+
+def disconnect() -> None:
+    """Close every connection, so that the databases can be cloned."""
+    connections.close_all()

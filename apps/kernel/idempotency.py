@@ -57,6 +57,15 @@ class AbstractIdempotencyKey(models.Model):
 
     class Meta:
         abstract = True
+        db_table = "idempotency_keys"
+        indexes = [
+            models.Index(fields=["tenant_id", "created_at"], name="%(app_label)s_idempotency_age")
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["actor_id", "key"], name="%(app_label)s_idempotency_key"
+            )
+        ]
 
 
 def check_key(key: str) -> None:

@@ -20,6 +20,7 @@ from psycopg import sql
 from apps.tenancy.errors import (
     BindingClosed,
     BindingElsewhere,
+    SwallowedFailure,
     TenantMismatch,
     Unbound,
     UnknownContext,
@@ -192,6 +193,9 @@ class Binding:
     ) -> BaseException | None:
         if failure is None and self._rollback:
             connection.needs_rollback = True
+        elif failure is None and connection.has_failed():
+            # COMMIT of an aborted transaction is a ROLLBACK that reports success.
+            failure = SwallowedFailure(connection.alias)
         try:
             if failure is None:
                 atomic.__exit__(None, None, None)

@@ -59,6 +59,16 @@ class WritesElsewhere(TenancyError):
         )
 
 
+class SwallowedFailure(TenancyError):
+    """A statement failed and the error was caught, so that the block would seem to have committed."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(
+            f"A statement failed on {alias!r} and the error was caught inside the bound block: "
+            f"PostgreSQL undoes all of it. Catch it outside, or around `transaction.atomic(using=…)`."
+        )
+
+
 class UnknownContext(TenancyError):
     """A database alias was named that holds no homes."""
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from psycopg import sql
 
 from config.databases import APP, AUDITOR, LEDGER, OWNER, PLAN, Server, database_name
+from config.embedded import ensure_postgres
 
 MINIMUM_VERSION = 150_000
 EXTENSIONS = ("pg_trgm", "btree_gist", "unaccent")
@@ -61,6 +62,8 @@ def provision(*, prefix: str, report: Callable[[str], object] = lambda _: None) 
     :param report: called with one line for each server and database that was looked after.
     :raises Unprovisionable: the server is too old, or the user may not create roles or databases.
     """
+    if settings.EMBEDDED_POSTGRES:
+        ensure_postgres(var=settings.VAR)
     by_server: dict[tuple[str, str], list[str]] = {}
     for alias, server in settings.DATABASE_SERVERS.items():
         by_server.setdefault((server.host, server.port), []).append(alias)

@@ -1,5 +1,7 @@
 """Tags: the taxonomy, and merging without losing what is tagged."""
 
+from uuid import UUID
+
 import pytest
 
 from apps.kernel.ids import uuid7
@@ -102,7 +104,7 @@ class TestMerge:
         soccer, football, kick = make("Soccer"), make("Football"), make("Kicking")
         with binding.bind(tenant, writes="users"):
             celebrity = CelebrityFactory()
-            users.set_tags(profile_id=celebrity.id, tag_ids=[soccer["id"]])
+            users.set_tags(profile_id=celebrity.id, tag_ids=[UUID(soccer["id"])])
 
         assert (
             as_editor.post(f"{TAGS}/{kick['id']}/merge", {"into_tag_id": soccer["id"]}).status_code
@@ -147,4 +149,4 @@ class TestMerge:
         assert as_editor.delete(f"{TAGS}/{new['id']}").status_code == 204
 
         with binding.bind(tenant):
-            assert interface.get_tags(ids={old["id"], new["id"]}) == {}
+            assert interface.get_tags(ids={UUID(old["id"]), UUID(new["id"])}) == {}

@@ -17,6 +17,7 @@ from apps.tenancy.binding import bind
 from apps.tenancy.errors import (
     BindingClosed,
     BindingElsewhere,
+    SwallowedFailure,
     TenantMismatch,
     Unbound,
     UnknownContext,
@@ -131,8 +132,9 @@ class TestReaders:
             lambda: ask("platform", "INSERT INTO tags (id, name) VALUES (%s, 'x')", [uuid7()]),
             lambda: ask("platform", "DELETE FROM tags"),
             lambda: Tag.objects.select_for_update().first(),
+            lambda: (Tag.objects.count(), Tag.objects.select_for_update().first()),
         ],
-        ids=["orm", "using", "raw insert", "raw delete", "lock"],
+        ids=["orm", "using", "raw insert", "raw delete", "lock", "lock later"],
     )
     @pytest.mark.parametrize("writes", [None, "users"])
     def test_postgresql_itself_refuses_a_write_elsewhere(
@@ -141,7 +143,9 @@ class TestReaders:
         with bind(acme, writes="platform"):
             add_tag("kept")
 
-        with pytest.raises(DatabaseError, match="read-only transaction"), bind(acme, writes=writes):
+        # Django itself refuses a lock where it sees no transaction yet.
+        refusal = "read-only transaction|outside of a transaction"
+        with pytest.raises(DatabaseError, match=refusal), bind(acme, writes=writes):
             write()
 
         with bind(acme):
@@ -173,7 +177,8 @@ class TestEnding:
             ask("platform", "SELECT 1")
             add_fan()
 
-        assert closed == ["platform", "media", "users"]
+        assert closed[-1] == "users"
+        assert sorted(closed) == ["media", "platform", "users"]
 
     def test_an_exception_undoes_everything(self, acme: Tenant) -> None:
         with pytest.raises(ZeroDivisionError), bind(acme, writes="users"):
@@ -203,7 +208,7 @@ class TestEnding:
     def test_an_error_that_was_swallowed_does_not_pass_for_a_commit(self, acme: Tenant) -> None:
         ran: list[int] = []
 
-        with pytest.raises(transaction.TransactionManagementError), bind(acme, writes="users"):
+        with pytest.raises(SwallowedFailure), bind(acme, writes="users"):
             add_fan()
             binding.on_commit(lambda: ran.append(1))
             with pytest.raises(DatabaseError):
@@ -505,12 +510,11 @@ class TestTransactionLocal:
         assert names_in(acme) == ["Ada", "Bea"]
 
     def test_a_savepoint_keeps_readers_from_writing(self, acme: Tenant) -> None:
-        with bind(acme):
+        with pytest.raises(DatabaseError, match="read-only"), bind(acme):
             with pytest.raises(ZeroDivisionError), transaction.atomic(using="users"):
                 Profile.objects.count()
                 raise ZeroDivisionError
-            with pytest.raises(DatabaseError, match="read-only"):
-                add_fan()
+            add_fan()
 
     def test_inside_an_outer_transaction_leaving_takes_tenant_and_path_back(
         self, acme: Tenant, other: Tenant

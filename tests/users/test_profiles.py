@@ -170,7 +170,7 @@ class TestErasePerson:
                 ) if table != "django_migrations" else cursor.execute("SELECT 0")
                 assert cursor.fetchone() == (0,), table
 
-    def test_leaves_tombstones_that_references_find(self, bound, erased):
+    def test_leaves_tombstones_that_references_find(self, erased, bound):
         _, fan, star, group = erased
         found = interface.get_profiles(ids={fan.id, star.id})
         assert {summary.is_tombstone for summary in found.values()} == {True}
@@ -178,7 +178,7 @@ class TestErasePerson:
         group.refresh_from_db()
         assert group.owner_id is None
 
-    def test_ends_follows_and_keeps_their_history(self, bound, erased):
+    def test_ends_follows_and_keeps_their_history(self, erased, bound):
         _, fan, star, _ = erased
         actions = FanFollowChange.objects.filter(fan=fan).order_by("id")
         assert list(actions.values_list("change__action", flat=True)) == ["FOLLOWED", "UNFOLLOWED"]
@@ -186,12 +186,12 @@ class TestErasePerson:
             counters = Profile.objects.get(id=tombstone.id).counters
             assert (counters.follower_count, counters.following_count) == (0, 0)
 
-    def test_removes_what_hung_on_the_profiles_and_the_replies_that_show_them(self, bound, erased):
+    def test_removes_what_hung_on_the_profiles_and_the_replies_that_show_them(self, erased, bound):
         for model in (ProfileTag, ProfileImage, ProfileShortLink, Preferences):
             assert not model.objects.exists()
         assert IdempotencyKey.objects.count() == 1
 
-    def test_lets_the_person_come_again_as_somebody_new(self, bound, erased):
+    def test_lets_the_person_come_again_as_somebody_new(self, erased, bound):
         person, fan, *_ = erased
         again = operations.ensure_fan_profile(
             keycloak_id=person, display_name="", created_on=timezone.now()

@@ -40,11 +40,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "idempotency_keys",
+                "abstract": False,
                 "indexes": [
-                    models.Index(fields=["tenant_id", "created_at"], name="idempotency_keys_age")
+                    models.Index(fields=["tenant_id", "created_at"], name="platform_idempotency_age")
                 ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("actor_id", "key"), name="idempotency_keys_key")
+                    models.UniqueConstraint(fields=("actor_id", "key"), name="platform_idempotency_key")
                 ],
             },
         ),

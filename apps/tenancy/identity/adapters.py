@@ -40,7 +40,7 @@ class IssuerAdapter(DefaultOIDCAdapter):
         user: Account | None,
         **kwargs: Any,
     ) -> None:
-        """Add audience, tenant and email, as in every other access token."""
+        """Add audience and tenant, and what the scopes allow, as in every other access token."""
         if user is None:
             return
         tenant = getattr(context.request, "tenant", None)
@@ -48,5 +48,7 @@ class IssuerAdapter(DefaultOIDCAdapter):
         if "email" not in scopes:
             claims.pop("email", None)
             claims.pop("email_verified", None)
+        if "profile" not in scopes:
+            claims.pop("name", None)
         # A client that asked for another API (RFC 8707) gets a token for that one, and not for ours.
         access_token.update({**claims, "aud": access_token.get("aud", claims["aud"])})

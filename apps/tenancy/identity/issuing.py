@@ -36,7 +36,7 @@ class LifetimeTooLong(Problem):
 
 
 def own_claims(*, account: Account, tenant_id: UUID | None) -> dict[str, Any]:
-    """Return the claims that allauth does not know of: audience, tenant and email."""
+    """Return the claims that allauth does not know of: audience, tenant, email and name."""
     claims: dict[str, Any] = {"aud": settings.TOKEN_AUDIENCE}
     if tenant_id is not None:
         claims["tenant"] = str(tenant_id)
@@ -45,6 +45,8 @@ def own_claims(*, account: Account, tenant_id: UUID | None) -> dict[str, Any]:
         claims["email_verified"] = EmailAddress.objects.filter(
             user_id=account.id, email__iexact=account.email, verified=True
         ).exists()
+    if account.name:
+        claims["name"] = account.name
     return claims
 
 

@@ -15,6 +15,7 @@ from apps.tenancy.resolution import ResolvedTenant
 # A changed role, a removed member or an account that was switched off takes effect within this time.
 REMEMBERED_FOR = 2.0
 REMEMBERED_AT_MOST = 50_000
+NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Person:
     account_id: UUID
     email: str | None
     email_verified: bool
+    name: str
     scopes: frozenset[str]
     role: str | None
 
@@ -65,6 +67,7 @@ def person_of(*, verified: Verified, tenant: ResolvedTenant | None) -> Person:
         account_id=account_id,
         email=email.lower() if isinstance(email, str) and "@" in email else None,
         email_verified=claims.get("email_verified") is True,
+        name=_printable(claims.get("name")),
         scopes=frozenset(scope.split()) if isinstance(scope, str) else frozenset(),
         role=_role(tenant.id if tenant else None, verified.person_id, account_id, issuer.is_embedded),
     )
@@ -73,6 +76,12 @@ def person_of(*, verified: Verified, tenant: ResolvedTenant | None) -> Person:
 def forget() -> None:
     """Forget every standing remembered in this process."""
     _remembered.clear()
+
+
+def _printable(name: object) -> str:
+    if not isinstance(name, str):
+        return ""
+    return "".join(character for character in name if character.isprintable())[:NAME_LENGTH]
 
 
 def _role(

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.postgresql.introspection import DatabaseIntrospection
 from django_tenants.postgresql_backend import base as django_tenants_base
+from psycopg.pq import TransactionStatus
 
 from apps.tenancy import binding as bindings
 from apps.tenancy.errors import Unbound
@@ -112,6 +113,13 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         self.ensure_connection()
         with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute(statements)
+
+    def has_failed(self) -> bool:
+        """Whether a statement of the open transaction failed, and nothing has been rolled back."""
+        return (
+            self.connection is not None
+            and self.connection.info.transaction_status == TransactionStatus.INERROR
+        )
 
     def leave_binding(self) -> None:
         """Forget the binding; inside a still open outer transaction, take its settings back too."""

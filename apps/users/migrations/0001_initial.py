@@ -46,8 +46,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'idempotency_keys',
-                'indexes': [models.Index(fields=['tenant_id', 'created_at'], name='idempotency_keys_age')],
-                'constraints': [models.UniqueConstraint(fields=('actor_id', 'key'), name='idempotency_keys_key')],
+                'abstract': False,
+                'indexes': [models.Index(fields=['tenant_id', 'created_at'], name='users_idempotency_age')],
+                'constraints': [models.UniqueConstraint(fields=('actor_id', 'key'), name='users_idempotency_key')],
             },
         ),
         migrations.CreateModel(
@@ -308,7 +309,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('profile_type', 'GROUP'), ('status', 'ACTIVE'), _negated=True), ('is_approved', True), _connector='OR'), name='profiles_active_group_is_approved'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('profile_type', 'GROUP'), ('status', 'ACTIVE'), _negated=True), models.Q(('is_approved', True), ('is_approved__isnull', False)), _connector='OR'), name='profiles_active_group_is_approved'),
         ),
         migrations.AddConstraint(
             model_name='profile',

@@ -172,7 +172,9 @@ class Profile(TenantModel):
                 name="profiles_group_columns",
             ),
             models.CheckConstraint(
-                condition=~(_GROUP & Q(status=ProfileStatus.ACTIVE)) | Q(is_approved=True),
+                # A CHECK lets pass what is NULL: say that it is not.
+                condition=~(_GROUP & Q(status=ProfileStatus.ACTIVE))
+                | Q(is_approved=True, is_approved__isnull=False),
                 name="profiles_active_group_is_approved",
             ),
             models.CheckConstraint(
