@@ -43,10 +43,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    # Choices that several fields share, or whose fields share a name with others'.
     "ENUM_NAME_OVERRIDES": {
         "PrivacyEnum": "apps.users.models.profile.Privacy.choices",
+        "RoleEnum": "apps.tenancy.models.membership.Role",
+        "InvitationStatusEnum": "apps.tenancy.models.membership.Invitation.Status",
+        "ProfileStatusEnum": "apps.users.models.profile.ProfileStatus",
     },
+    # Choices that several fields share, or whose fields share a name with others'.
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.kernel.api.openapi.add_problems",

@@ -163,3 +163,11 @@ SILENCED_SYSTEM_CHECKS = [
     "models.W035",  # contexts own tables of the same name, each in its own database
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+UNFOLD = {
+    "SITE_TITLE": "Quintet",
+    "SITE_HEADER": "Quintet",
+    "SITE_SYMBOL": "diversity_3",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -1,6 +1,8 @@
 """Identity: the embedded issuer (django-allauth), its keys and tokens, and whom tenants may trust besides."""
 
-from config.settings.base import PLATFORM_HOST, env
+from hashlib import sha256
+
+from config.settings.base import PLATFORM_HOST, SECRET_KEY, env
 
 # allauth's own, so that the admin's form, too, counts failures and takes emails in any case.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -76,6 +78,7 @@ HEADLESS_CLIENTS = ("app", "browser")
 HEADLESS_TOKEN_STRATEGY = "apps.tenancy.identity.strategy.TokenStrategy"  # noqa: S105
 # Refresh tokens are read by this server alone; access tokens are signed with the published keys.
 HEADLESS_JWT_ALGORITHM = "HS256"
+HEADLESS_JWT_PRIVATE_KEY = sha256(f"refresh tokens {SECRET_KEY}".encode()).hexdigest()
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
 HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True

@@ -100,7 +100,7 @@ MUTANTS = {
     "an exclusion constraint tells tenants apart wrongly": (
         "unique-key",
         "ALTER TABLE {home}.profile_short_links ADD EXCLUDE USING gist "
-        "(tenant_id extensions.gist_uuid_ops WITH OPERATOR(extensions.<>), slug extensions.gist_text_ops WITH =)",
+        "(tenant_id extensions.gist_uuid_ops WITH <>, slug extensions.gist_text_ops WITH =)",
     ),
     "a foreign key is to the id alone": (
         "foreign-key",

@@ -143,7 +143,8 @@ class TestListProfiles:
 class TestDirectoryPlan:
     def test_reads_a_page_by_weight_off_one_index(self, tenant):
         with binding.bind(tenant, writes="users"):
-            Profile.objects.bulk_create(CelebrityFactory.build_batch(3_000))
+            Profile.objects.bulk_create(CelebrityFactory.build_batch(1_000))
+            Profile.objects.bulk_create(FanFactory.build_batch(2_000))
         with (
             as_owner(aliases=["users"], home=tenant.schema_name),
             connections["users"].cursor() as cursor,

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from apps.kernel.api import shaping
 from apps.tenancy.api.permissions import SIGNED_IN
 from apps.users import operations, queries
+from apps.tenancy.models import Role
 from apps.users.api import bodies, rows
 from apps.users.api.viewers import fan_of, name_of
 from apps.users.api.views.base import UsersView
@@ -22,9 +23,7 @@ class MeSerializer(serializers.Serializer):
     """The caller in this tenant. What they do not have is null."""
 
     keycloak_id = serializers.UUIDField()
-    role = serializers.ChoiceField(
-        choices=["owner", "admin", "editor", "support", "viewer"], allow_null=True
-    )
+    role = serializers.ChoiceField(choices=Role.choices, allow_null=True)
     fan = rows.ProfileRowSerializer(allow_null=True)
     celebrity = rows.ProfileRowSerializer(allow_null=True)
     preferences = rows.PreferencesRowSerializer(allow_null=True)

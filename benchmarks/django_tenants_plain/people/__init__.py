@@ -1,0 +1,1 @@
+"""The tables of the users context, as a tenant of django-tenants has them."""
