@@ -116,6 +116,8 @@ def staged() -> Iterator[Stage]:
     """Run the embedded servers for the length of a block; drop every database of the run after it."""
     with ExitStack() as stack:
         server, _ = stack.enter_context(embedded.running(var=environment.VAR))
+        # Where static files are collected; served by nobody here, but looked for at start-up.
+        (environment.VAR / "static").mkdir(exist_ok=True)
         with ExitStack() as inner:
             stage = Stage(stack=inner, server=server)
             with stage.connect() as connection:

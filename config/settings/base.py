@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "apps.kernel",
     "apps.tenancy",
-    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -51,7 +51,7 @@ def ensure_fan_profile(*, keycloak_id: UUID, display_name: str, created_on: date
                 Profile(
                     profile_type=ProfileType.FAN,
                     keycloak_id=keycloak_id,
-                    display_name=display_name[:255].strip() or NAMELESS_FAN,
+                    display_name=_storable(display_name) or NAMELESS_FAN,
                     status=ProfileStatus.ACTIVE,
                     created_on=created_on,
                     updated_at=created_on,
@@ -63,6 +63,11 @@ def ensure_fan_profile(*, keycloak_id: UUID, display_name: str, created_on: date
     if fan.is_deleted:
         raise ProfileDeleted("Ask the tenant's staff to restore it.")
     return fan
+
+
+def _storable(name: str) -> str:
+    """Return a name as a token gives it, cut to what the column holds."""
+    return name.replace("\x00", "").encode(errors="ignore").decode()[:255].strip()
 
 
 def become_celebrity(

@@ -1,0 +1,95 @@
+"""The tenant's admin shows and changes its profiles, and never another tenant's."""
+
+import pytest
+from django.test import Client
+
+from apps.tenancy import binding
+from apps.tenancy.models import Account, Membership
+from apps.users.models import Profile
+from tests.factories import CelebrityFactory, FollowFactory, GroupFactory, TagFactory
+
+
+@pytest.fixture
+def staff(tenant) -> Client:
+    account = Account.objects.create_user(f"staff@{tenant.slug}.example", "a long password")
+    Membership.objects.create(tenant=tenant, account=account, role="admin")
+    client = Client(HTTP_HOST=tenant.domains.get(is_primary=True).domain)
+    client.force_login(account)
+    return client
+
+
+class TestProfileAdmin:
+    def test_lists_and_searches_this_tenants_profiles_only(self, rival, committed, staff):
+        with binding.bind(rival, writes="users"):
+            CelebrityFactory(display_name="Rival Star")
+        committed(lambda: CelebrityFactory(display_name="Own Star"))
+
+        for query in ("", "?q=star", "?status=ACTIVE&profile_type=CELEBRITY"):
+            page = staff.get(f"/admin/users/profile/{query}")
+            assert page.status_code == 200
+            assert b"Own Star" in page.content
+            assert b"Rival Star" not in page.content
+
+    def test_changes_a_profile_and_notes_the_status(self, committed, staff):
+        star = committed(lambda: CelebrityFactory(status="PENDING"))
+        url = f"/admin/users/profile/{star.id}/change/"
+        form = {
+            "profile_type": "CELEBRITY",
+            "display_name": "Renamed",
+            "status": "ACTIVE",
+            "display_weight": 7,
+            "meta_data": "{}",
+            "field_privacy": "{}",
+            **{
+                f"{prefix}-{name}": 0
+                for prefix in ("images", "short_links", "offers")
+                for name in ("TOTAL_FORMS", "INITIAL_FORMS")
+            },
+        }
+
+        assert staff.get(url).status_code == 200
+        saved = staff.post(url, form)
+
+        assert saved.status_code == 302, saved.content.decode()[-3000:]
+
+        def now():
+            star.refresh_from_db()
+            return star.display_name, star.status, star.status_history.count()
+
+        assert committed(now) == ("Renamed", "ACTIVE", 2)
+
+    def test_approves_groups_and_deletes_softly(self, committed, staff):
+        group = committed(lambda: GroupFactory(status="PENDING", is_approved=None))
+        url = "/admin/users/profile/"
+        chosen = {"_selected_action": str(group.id)}
+
+        staff.post(url, {"action": "approve_groups", **chosen})
+        assert committed(lambda: Profile.objects.get(id=group.id).is_approved)
+        staff.post(url, {"action": "delete_selected", "post": "yes", **chosen})
+        assert committed(lambda: Profile.objects.get(id=group.id).is_deleted)
+
+    @pytest.mark.parametrize(
+        "page",
+        ["profilestatushistory", "fanfollow", "fanfollowchange", "block", "referralcode", "referraluse"],
+    )
+    def test_shows_every_page(self, committed, staff, page):
+        committed(FollowFactory)
+
+        assert staff.get(f"/admin/users/{page}/").status_code == 200
+
+    def test_offers_no_way_to_change_history(self, committed, staff):
+        committed(FollowFactory)
+
+        assert staff.get("/admin/users/fanfollowchange/add/").status_code == 403
+
+
+class TestTagAdmin:
+    def test_lists_and_deletes(self, tenant, staff):
+        with binding.bind(tenant, writes="platform"):
+            tag = TagFactory(name="Opera")
+
+        assert b"Opera" in staff.get("/admin/platform/tag/?q=ope").content
+        assert staff.get(f"/admin/platform/tag/{tag.id}/change/").status_code == 200
+        gone = staff.post(f"/admin/platform/tag/{tag.id}/delete/", {"post": "yes"})
+        assert gone.status_code == 302
+        assert b"Opera" not in staff.get("/admin/platform/tag/?q=ope").content
