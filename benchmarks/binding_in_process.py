@@ -20,9 +20,7 @@ from benchmarks.quintet import POOL, SLUG
 CALLS = 40
 PAGE = 51
 COLUMNS = tuple(
-    name
-    for name in ProfileRowSerializer.Meta.fields
-    if name not in ProfileRowSerializer.stitches
+    name for name in ProfileRowSerializer.Meta.fields if name not in ProfileRowSerializer.stitches
 )
 
 

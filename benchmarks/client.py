@@ -171,7 +171,9 @@ def _load(order: dict[str, Any]) -> dict[str, Any]:
         status, body = connection.exchange(request)
         now = time.perf_counter()
         if status != 200 or len(body) != length:
-            raise WrongReply(f"{status}, {len(body)} bytes in the place of {length}: {body[:500]!r}")
+            raise WrongReply(
+                f"{status}, {len(body)} bytes in the place of {length}: {body[:500]!r}"
+            )
         latencies.append(now - before)
         before = now
     connection.close()

@@ -11,9 +11,7 @@ from config.databases import PLAN, database_name
 
 def connect(*, socket_dir: Path, superuser: str, database: str = "postgres") -> psycopg.Connection:
     """Connect as the superuser of the embedded server."""
-    return psycopg.connect(
-        host=str(socket_dir), user=superuser, dbname=database, autocommit=True
-    )
+    return psycopg.connect(host=str(socket_dir), user=superuser, dbname=database, autocommit=True)
 
 
 def make(connection: psycopg.Connection, name: str) -> None:

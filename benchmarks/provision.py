@@ -19,9 +19,7 @@ def measure_provision(stage: Stage) -> list[Figure]:
     ours = stage.few
     with stage.connect() as connection:
         databases.make(connection, environment.DJANGO_TENANTS_DATABASE)
-    theirs = stage.worker(
-        stage.reference_environment("benchmarks.django_tenants_plain.settings")
-    )
+    theirs = stage.worker(stage.reference_environment("benchmarks.django_tenants_plain.settings"))
     theirs.call("benchmarks.django_tenants_plain.setup:prepare")
     numbers = iter(range(1, 10**6))
 

@@ -39,7 +39,9 @@ def prepare_clone() -> None:
 
 def fill(*, tenants_in_all: int) -> dict[str, Any]:
     """Provision tenants full of people; return the first one's id, tags and the rows themselves."""
-    made = [_provision(SLUG if number == 0 else f"full-{number}") for number in range(tenants_in_all)]
+    made = [
+        _provision(SLUG if number == 0 else f"full-{number}") for number in range(tenants_in_all)
+    ]
     first: dict[str, Any] = {}
     for number, tenant in enumerate(made):
         tag_ids = _make_tags(tenant)
@@ -172,8 +174,6 @@ def migrate_nothing() -> float:
 def count_tenants() -> int:
     """Return how many tenants there are."""
     return Tenant.objects.count()
-
-
 
 
 def disconnect() -> None:

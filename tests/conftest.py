@@ -4,6 +4,7 @@ Nothing is flushed and nothing is wrapped in a transaction: a test commits, as t
 is kept apart from the others by its tenant.
 """
 
+import fcntl
 import itertools
 import os
 import subprocess
@@ -22,7 +23,7 @@ from apps.tenancy import homes, provisioning, resolution
 from apps.tenancy.models import Domain, Home, Tenant
 from config import embedded
 from config.databases import PLAN, database_name
-from tests.environment import ROOT, VAR
+from tests.environment import ROOT, VAR, lock
 
 OWN_HOME = "t_own"
 _numbers = itertools.count(1)
@@ -30,9 +31,16 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[None]:
-    """Start the tests' own PostgreSQL and Valkey, and stop them if this session started them."""
-    with embedded.running(var=VAR, durable=False):
-        yield
+    """Start the tests' own PostgreSQL and Valkey; the last test process to end stops them."""
+    using = lock("using.lock", fcntl.LOCK_SH)
+    embedded.ensure_postgres(var=VAR, durable=False)
+    embedded.ensure_valkey(var=VAR)
+    yield
+    if using is not None:
+        using.close()
+    if last := lock("using.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
+        embedded.stop(var=VAR)
+        last.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,7 @@
 """The platform context in a tenant's admin."""
 
+from collections.abc import Iterable
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -37,6 +39,13 @@ class TagAdmin(TenantModelAdmin):
         "last_modified_on",
         "updated_by_id",
     ]
+
+    def get_deleted_objects(
+        self, objs: Iterable[Tag], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Return what is listed before deleting: aliases and associations go along."""
+        named = [str(tag) for tag in objs]
+        return named, {"tags": len(named)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Tag) -> None:
         """Delete with associations and aliases."""

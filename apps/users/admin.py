@@ -1,5 +1,6 @@
 """The users context in a tenant's admin."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -88,6 +89,13 @@ class ProfileAdmin(TenantModelAdmin):
             operations.update_profile(profile_id=obj.id, changes=values, updated_at=timezone.now())
         else:
             super().save_model(request, obj, form, change)
+
+    def get_deleted_objects(
+        self, objs: Iterable[Profile], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Return what is listed before deleting: nothing else goes, and nothing stands against it."""
+        named = [str(profile) for profile in objs]
+        return named, {"profiles": len(named)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Profile) -> None:
         """Delete softly."""

@@ -45,9 +45,7 @@ def _connection() -> psycopg.Connection:
     return connection
 
 
-def application(
-    environ: dict[str, Any], start_response: Callable[..., Any]
-) -> Iterable[bytes]:
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer every request with the page."""
     row = _connection().execute(PAGE, prepare=True).fetchone()
     assert row is not None

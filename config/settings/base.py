@@ -143,8 +143,9 @@ USE_TZ = True
 USE_I18N = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR / "static"
+# Served out of the packages themselves, or, in the image, from what `collectstatic` put together.
 WHITENOISE_USE_FINDERS = env.bool("SERVE_STATIC_FROM_APPS", True)
+STATIC_ROOT = None if WHITENOISE_USE_FINDERS else VAR / "static"
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # Behind a proxy that terminates TLS: name the header it sets.

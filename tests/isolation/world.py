@@ -60,7 +60,7 @@ def build(*, tenant: Tenant, caller: Account, ids: dict[str, UUID] | None = None
 
     :param ids: ids that rows are to have, by kind; two tenants may have rows with the same ids.
     """
-    world = World(tenant=tenant, caller=caller, mark=f"mark-{tenant.slug}")
+    world = World(tenant=tenant, caller=caller, mark=f"mark-{tenant.id.hex[-12:]}")
     members.add_member(tenant_id=tenant.id, account_id=caller.id, role=Role.OWNER)
     given = ids or {}
 
@@ -167,7 +167,3 @@ def contents(tenant: Tenant) -> dict[str, list[Any]]:
     found["members"] = list(tenant.memberships.order_by("pk").values())
     return found
 
-
-def marked_profile(world: World) -> Profile:
-    """The celebrity of a world. Call it inside a binding of its tenant."""
-    return Profile.objects.get(id=world.ids["celebrity"])

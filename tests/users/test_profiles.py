@@ -88,9 +88,12 @@ class TestStatusHistory:
             f"TRUNCATE {table}",
             f"INSERT INTO {table} SELECT * FROM {table}",
         ):
-            with pytest.raises(ProgrammingError) as refusal, binding.bind(tenant, writes="users"):
-                with connections["users"].cursor() as cursor:
-                    cursor.execute(statement)
+            with (
+                pytest.raises(ProgrammingError) as refusal,
+                binding.bind(tenant, writes="users"),
+                connections["users"].cursor() as cursor,
+            ):
+                cursor.execute(statement)
             assert isinstance(refusal.value.__cause__, pg.InsufficientPrivilege)
 
     def test_can_not_be_changed_by_the_owner_either(self, tenant, committed):

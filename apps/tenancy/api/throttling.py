@@ -118,7 +118,7 @@ def _limits_of(request: Request) -> list[Limit]:
 
 
 @cache
-def _script() -> Any:
+def _limiter() -> Any:
     client = redis.Redis.from_url(
         settings.VALKEY_URL,
         socket_timeout=VALKEY_SECONDS,
@@ -129,7 +129,7 @@ def _script() -> Any:
 
 def _count(limits: Sequence[Limit]) -> tuple[int, int, int]:
     """Return (place of the limit that refuses or 0, requests left, milliseconds to the window's end)."""
-    refusing, remaining, milliseconds = _script()(
+    refusing, remaining, milliseconds = _limiter()(
         keys=[limit.key for limit in limits],
         args=[WINDOW_SECONDS, *(limit.amount for limit in limits)],
     )

@@ -40,9 +40,7 @@ class Profile(Row):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=fields, condition=Q(is_deleted=False), name=f"profiles_{name}"
-            )
+            models.Index(fields=fields, condition=Q(is_deleted=False), name=f"profiles_{name}")
             for name, fields in (
                 ("directory", ["profile_type", "-display_weight", "-id"]),
                 ("by_weight", ["-display_weight", "-id"]),
@@ -152,9 +150,7 @@ class Block(Row):
     created_on = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["blocker", "blocked"], name="blocks_pair")
-        ]
+        constraints = [models.UniqueConstraint(fields=["blocker", "blocked"], name="blocks_pair")]
 
 
 class GroupCelebrity(Row):

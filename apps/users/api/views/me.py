@@ -11,8 +11,8 @@ from rest_framework.response import Response
 
 from apps.kernel.api import shaping
 from apps.tenancy.api.permissions import SIGNED_IN
-from apps.users import operations, queries
 from apps.tenancy.models import Role
+from apps.users import operations, queries
 from apps.users.api import bodies, rows
 from apps.users.api.viewers import fan_of, name_of
 from apps.users.api.views.base import UsersView

@@ -6,273 +6,424 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='FanFollow',
+            name="FanFollow",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('followed_on', models.DateTimeField()),
-                ('unfollowed_on', models.DateTimeField(null=True)),
-                ('notifications', models.JSONField(default=list)),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("followed_on", models.DateTimeField()),
+                ("unfollowed_on", models.DateTimeField(null=True)),
+                ("notifications", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('actor_id', models.UUIDField()),
-                ('key', models.CharField(max_length=255)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('status_code', models.PositiveSmallIntegerField()),
-                ('reply', models.BinaryField()),
-                ('location', models.TextField()),
-                ('created_at', models.DateTimeField()),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("actor_id", models.UUIDField()),
+                ("key", models.CharField(max_length=255)),
+                ("request_hash", models.CharField(max_length=64)),
+                ("status_code", models.PositiveSmallIntegerField()),
+                ("reply", models.BinaryField()),
+                ("location", models.TextField()),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='idempotency_keys_age')],
-                'constraints': [models.UniqueConstraint(fields=('actor_id', 'key'), name='idempotency_keys_key')],
+                "indexes": [models.Index(fields=["created_at"], name="idempotency_keys_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("actor_id", "key"), name="idempotency_keys_key")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Profile',
+            name="Profile",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('profile_type', models.CharField(max_length=50)),
-                ('keycloak_id', models.UUIDField(null=True)),
-                ('display_name', models.CharField(max_length=255)),
-                ('first_name', models.CharField(max_length=255)),
-                ('last_name', models.CharField(max_length=255)),
-                ('bio', models.TextField()),
-                ('company_name', models.CharField(max_length=255)),
-                ('title', models.CharField(max_length=255)),
-                ('status', models.CharField(max_length=50)),
-                ('display_weight', models.IntegerField(default=0)),
-                ('store_code', models.CharField(max_length=50)),
-                ('meta_data', models.JSONField(default=dict)),
-                ('is_approved', models.BooleanField(null=True)),
-                ('field_privacy', models.JSONField(default=dict)),
-                ('created_on', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('is_deleted', models.BooleanField(default=False)),
-                ('deleted_on', models.DateTimeField(null=True)),
-                ('erased_at', models.DateTimeField(null=True)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
-                ('parent_group', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("profile_type", models.CharField(max_length=50)),
+                ("keycloak_id", models.UUIDField(null=True)),
+                ("display_name", models.CharField(max_length=255)),
+                ("first_name", models.CharField(max_length=255)),
+                ("last_name", models.CharField(max_length=255)),
+                ("bio", models.TextField()),
+                ("company_name", models.CharField(max_length=255)),
+                ("title", models.CharField(max_length=255)),
+                ("status", models.CharField(max_length=50)),
+                ("display_weight", models.IntegerField(default=0)),
+                ("store_code", models.CharField(max_length=50)),
+                ("meta_data", models.JSONField(default=dict)),
+                ("is_approved", models.BooleanField(null=True)),
+                ("field_privacy", models.JSONField(default=dict)),
+                ("created_on", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("is_deleted", models.BooleanField(default=False)),
+                ("deleted_on", models.DateTimeField(null=True)),
+                ("erased_at", models.DateTimeField(null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
+                (
+                    "parent_group",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Preferences',
+            name="Preferences",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('locale', models.CharField(max_length=35)),
-                ('time_zone', models.CharField(max_length=64)),
-                ('preferences', models.JSONField(default=dict)),
-                ('updated_at', models.DateTimeField()),
-                ('profile', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("locale", models.CharField(max_length=35)),
+                ("time_zone", models.CharField(max_length=64)),
+                ("preferences", models.JSONField(default=dict)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "profile",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Offer',
+            name="Offer",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('offer_type', models.CharField(max_length=50)),
-                ('price', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('is_available', models.BooleanField(default=True)),
-                ('delivery_days', models.PositiveSmallIntegerField(default=7)),
-                ('description', models.TextField()),
-                ('created_on', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("offer_type", models.CharField(max_length=50)),
+                ("price", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("is_available", models.BooleanField(default=True)),
+                ("delivery_days", models.PositiveSmallIntegerField(default=7)),
+                ("description", models.TextField()),
+                ("created_on", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='GroupCelebrity',
+            name="GroupCelebrity",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('joined_on', models.DateTimeField()),
-                ('celebrity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("joined_on", models.DateTimeField()),
+                (
+                    "celebrity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='FanFollowChange',
+            name="FanFollowChange",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('change', models.JSONField()),
-                ('occurred_on', models.DateTimeField()),
-                ('follow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.fanfollow')),
-                ('celebrity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
-                ('fan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("change", models.JSONField()),
+                ("occurred_on", models.DateTimeField()),
+                (
+                    "follow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.fanfollow"
+                    ),
+                ),
+                (
+                    "celebrity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
+                (
+                    "fan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='fanfollow',
-            name='celebrity',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile'),
+            model_name="fanfollow",
+            name="celebrity",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.profile"
+            ),
         ),
         migrations.AddField(
-            model_name='fanfollow',
-            name='fan',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile'),
+            model_name="fanfollow",
+            name="fan",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.profile"
+            ),
         ),
         migrations.CreateModel(
-            name='Block',
+            name="Block",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('created_on', models.DateTimeField()),
-                ('blocked', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
-                ('blocker', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("created_on", models.DateTimeField()),
+                (
+                    "blocked",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
+                (
+                    "blocker",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.profile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProfileCounters',
+            name="ProfileCounters",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('follower_count', models.IntegerField(default=0)),
-                ('following_count', models.IntegerField(default=0)),
-                ('profile', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("follower_count", models.IntegerField(default=0)),
+                ("following_count", models.IntegerField(default=0)),
+                (
+                    "profile",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ProfileImage',
+            name="ProfileImage",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('image_type', models.CharField(max_length=50)),
-                ('url', models.TextField()),
-                ('created_on', models.DateTimeField()),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("image_type", models.CharField(max_length=50)),
+                ("url", models.TextField()),
+                ("created_on", models.DateTimeField()),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ProfileShortLink',
+            name="ProfileShortLink",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('slug', models.CharField(max_length=80, unique=True)),
-                ('created_on', models.DateTimeField()),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("slug", models.CharField(max_length=80, unique=True)),
+                ("created_on", models.DateTimeField()),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ProfileStatusHistory',
+            name="ProfileStatusHistory",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('status', models.CharField(max_length=50)),
-                ('occurred_on', models.DateTimeField()),
-                ('meta_data', models.JSONField(default=dict)),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("status", models.CharField(max_length=50)),
+                ("occurred_on", models.DateTimeField()),
+                ("meta_data", models.JSONField(default=dict)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ProfileTag',
+            name="ProfileTag",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('tag_id', models.UUIDField()),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("tag_id", models.UUIDField()),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReferralCode',
+            name="ReferralCode",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=32, unique=True)),
-                ('note', models.CharField(max_length=255)),
-                ('max_uses', models.PositiveIntegerField(null=True)),
-                ('use_count', models.PositiveIntegerField(default=0)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('created_on', models.DateTimeField()),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("code", models.CharField(max_length=32, unique=True)),
+                ("note", models.CharField(max_length=255)),
+                ("max_uses", models.PositiveIntegerField(null=True)),
+                ("use_count", models.PositiveIntegerField(default=0)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("created_on", models.DateTimeField()),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ReferralUse',
+            name="ReferralUse",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
-                ('used_at', models.DateTimeField()),
-                ('profile', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to='people.profile')),
-                ('referral_code', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='people.referralcode')),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("used_at", models.DateTimeField()),
+                (
+                    "profile",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.profile"
+                    ),
+                ),
+                (
+                    "referral_code",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="people.referralcode"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['profile_type', '-display_weight', '-id'], name='profiles_directory'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["profile_type", "-display_weight", "-id"],
+                name="profiles_directory",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['-display_weight', '-id'], name='profiles_by_weight'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["-display_weight", "-id"],
+                name="profiles_by_weight",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['-created_on', '-id'], name='profiles_by_age'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["-created_on", "-id"],
+                name="profiles_by_age",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['display_name', 'id'], name='profiles_by_name'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["display_name", "id"],
+                name="profiles_by_name",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.UniqueConstraint(fields=('keycloak_id', 'profile_type'), name='profiles_person'),
+            model_name="profile",
+            constraint=models.UniqueConstraint(
+                fields=("keycloak_id", "profile_type"), name="profiles_person"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.UniqueConstraint(fields=('profile', 'offer_type'), name='offers_one_per_type'),
+            model_name="offer",
+            constraint=models.UniqueConstraint(
+                fields=("profile", "offer_type"), name="offers_one_per_type"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='groupcelebrity',
-            constraint=models.UniqueConstraint(fields=('group', 'celebrity'), name='group_celebrities_once'),
+            model_name="groupcelebrity",
+            constraint=models.UniqueConstraint(
+                fields=("group", "celebrity"), name="group_celebrities_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='fanfollow',
-            index=models.Index(condition=models.Q(('unfollowed_on', None)), fields=['celebrity', '-followed_on', '-id'], name='fan_follows_by_celebrity'),
+            model_name="fanfollow",
+            index=models.Index(
+                condition=models.Q(("unfollowed_on", None)),
+                fields=["celebrity", "-followed_on", "-id"],
+                name="fan_follows_by_celebrity",
+            ),
         ),
         migrations.AddIndex(
-            model_name='fanfollow',
-            index=models.Index(condition=models.Q(('unfollowed_on', None)), fields=['fan', '-followed_on', '-id'], name='fan_follows_by_fan'),
+            model_name="fanfollow",
+            index=models.Index(
+                condition=models.Q(("unfollowed_on", None)),
+                fields=["fan", "-followed_on", "-id"],
+                name="fan_follows_by_fan",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fanfollow',
-            constraint=models.UniqueConstraint(fields=('fan', 'celebrity'), name='fan_follows_pair'),
+            model_name="fanfollow",
+            constraint=models.UniqueConstraint(
+                fields=("fan", "celebrity"), name="fan_follows_pair"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='block',
-            constraint=models.UniqueConstraint(fields=('blocker', 'blocked'), name='blocks_pair'),
+            model_name="block",
+            constraint=models.UniqueConstraint(fields=("blocker", "blocked"), name="blocks_pair"),
         ),
         migrations.AddIndex(
-            model_name='profiletag',
-            index=models.Index(fields=['tag_id', 'profile'], name='profile_tags_by_tag'),
+            model_name="profiletag",
+            index=models.Index(fields=["tag_id", "profile"], name="profile_tags_by_tag"),
         ),
         migrations.AddConstraint(
-            model_name='profiletag',
-            constraint=models.UniqueConstraint(fields=('profile', 'tag_id'), name='profile_tags_once'),
+            model_name="profiletag",
+            constraint=models.UniqueConstraint(
+                fields=("profile", "tag_id"), name="profile_tags_once"
+            ),
         ),
     ]
