@@ -39,7 +39,7 @@ class Rows:
 
 def rows(*, celebrities: int, fans: int, tag_ids: Sequence[UUID], seed: int) -> Rows:
     """Return one tenant's rows: celebrities with images and tags, and fans with neither."""
-    draw = random.Random(seed)  # noqa: S311 - nothing secret
+    draw = random.Random(seed)
     made = Rows()
     for kind, count in (("CELEBRITY", celebrities), ("FAN", fans)):
         for _ in range(count):

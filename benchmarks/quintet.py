@@ -145,9 +145,10 @@ def _as_json(rows: content.Rows) -> dict[str, list[list[Any]]]:
 def token() -> str:
     """Return a token of somebody on the staff of the first tenant."""
     tenant = Tenant.objects.get(slug=SLUG)
-    account = Account.objects.create_user("staff@bench.example", name="Staff")
+    email = "staff@bench.example"
+    account = Account.objects.create_user(email, name="Staff")
     Membership.objects.create(tenant=tenant, account=account, role="editor")
-    return issuing.token_for(email=account.email, tenant=tenant, ttl=3600)
+    return issuing.token_for(email=email, tenant=tenant, ttl=3600)
 
 
 def create_tenants(*, start: int, count: int) -> float:

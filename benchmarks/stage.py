@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from time import monotonic
 from typing import Any
 
 from benchmarks import databases, environment
@@ -54,15 +53,16 @@ class Stage:
         worker.call("benchmarks.quintet:bootstrap")
         self.first_tenant = worker.call("benchmarks.quintet:fill", tenants_in_all=FULL_TENANTS)
         self.token = worker.call("benchmarks.quintet:token")
+        # While nobody is connected: a template must be left alone.
         worker.call("benchmarks.quintet:disconnect")
+        with self.connect() as connection:
+            databases.clone(connection, source=environment.FEW, prefix=environment.MANY)
         return worker
 
     @cached_property
     def many(self) -> Worker:
         """The same, and 4,990 further tenants in the same pool."""
         _ = self.few
-        with self.connect() as connection:
-            databases.clone(connection, source=environment.FEW, prefix=environment.MANY)
         worker = self.worker(environment.of_quintet(prefix=environment.MANY))
         worker.call("benchmarks.quintet:prepare_clone")
         worker.call("benchmarks.quintet:fill_small", count=MANY_TENANTS - FULL_TENANTS)
@@ -128,15 +128,3 @@ def staged() -> Iterator[Stage]:
                 inner.close()
                 with stage.connect() as connection:
                     databases.drop_all(connection)
-
-
-class Clock:
-    """Says what is going on, and how long it took."""
-
-    def __init__(self) -> None:
-        self._begun = monotonic()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the beginning."""
-        return monotonic() - self._begun

@@ -105,7 +105,7 @@ def find(
     model: type[AbstractIdempotencyKey], *, actor_id: UUID, key: str
 ) -> AbstractIdempotencyKey | None:
     """Return the answered request behind a key of this actor, if it is not older than a day."""
-    return model.objects.filter(  # type: ignore[attr-defined, no-any-return]
+    return model._default_manager.filter(
         actor_id=actor_id, key=key, created_at__gt=timezone.now() - KEPT_FOR
     ).first()
 

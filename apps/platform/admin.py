@@ -53,5 +53,5 @@ class TagAdmin(TenantModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
         """Delete with associations and aliases."""
-        for tag in queryset.current():
+        for tag in queryset.filter(merged_into=None):
             operations.delete_tag(tag_id=tag.id)

@@ -75,7 +75,7 @@ class TenantMiddleware:
             return problem_response(request, problem)
         request.tenant = tenant  # type: ignore[attr-defined]
         # The same address leads to the control plane's admin on one host, to the tenant's on another.
-        request.urlconf = PLATFORM_URLS if tenant is None else TENANT_URLS  # type: ignore[attr-defined]
+        request.urlconf = PLATFORM_URLS if tenant is None else TENANT_URLS
         return self.get_response(request)
 
 

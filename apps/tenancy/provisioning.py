@@ -4,6 +4,7 @@ Everything here is safe to run again, and is the only place where a privileged u
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -52,7 +53,7 @@ def _connect(server: Server, *, database: str) -> psycopg.Connection:
         dbname=database,
         autocommit=True,
         application_name="quintet-bootstrap",
-        **server.options,
+        **dict[str, Any](server.options),
     )
 
 

@@ -79,12 +79,8 @@ class ProfileAdmin(TenantModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Profile, form: Any, change: bool) -> None:
         """Write through the operations, which know more rules than the form."""
-        values = {
-            Profile._meta.get_field(name).attname: getattr(
-                obj, Profile._meta.get_field(name).attname
-            )
-            for name in form.changed_data
-        }
+        columns = {field.name: field.attname for field in Profile._meta.concrete_fields}
+        values = {columns[name]: getattr(obj, columns[name]) for name in form.changed_data}
         if change:
             operations.update_profile(profile_id=obj.id, changes=values, updated_at=timezone.now())
         else:
@@ -103,7 +99,7 @@ class ProfileAdmin(TenantModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Profile]) -> None:
         """Delete softly."""
-        for profile in queryset.present():
+        for profile in queryset.filter(is_deleted=False):
             operations.delete_profile(profile_id=profile.id, deleted_on=timezone.now())
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -4,7 +4,7 @@ import os
 
 from benchmarks.environment import DJANGO_TENANTS_DATABASE
 
-SECRET_KEY = "a key for benchmarks alone"  # noqa: S105
+SECRET_KEY = "a key for benchmarks alone"
 DEBUG = False
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -4,7 +4,7 @@ import os
 
 from benchmarks.environment import PLAIN_DATABASE
 
-SECRET_KEY = "a key for benchmarks alone"  # noqa: S105
+SECRET_KEY = "a key for benchmarks alone"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = ["rest_framework", "django_filters", "benchmarks.plain"]

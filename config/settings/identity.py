@@ -75,7 +75,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", 0)
 # Apps are given an access and a refresh token when they sign in; browsers sign in with a cookie, and
 # take tokens by authorization code with PKCE.
 HEADLESS_CLIENTS = ("app", "browser")
-HEADLESS_TOKEN_STRATEGY = "apps.tenancy.identity.strategy.TokenStrategy"  # noqa: S105
+HEADLESS_TOKEN_STRATEGY = "apps.tenancy.identity.strategy.TokenStrategy"
 # Refresh tokens are read by this server alone; access tokens are signed with the published keys.
 HEADLESS_JWT_ALGORITHM = "HS256"
 HEADLESS_JWT_PRIVATE_KEY = sha256(f"refresh tokens {SECRET_KEY}".encode()).hexdigest()
@@ -95,7 +95,7 @@ HEADLESS_FRONTEND_URLS = {
 }
 
 IDP_OIDC_ADAPTER = "apps.tenancy.identity.adapters.IssuerAdapter"
-IDP_OIDC_ACCESS_TOKEN_FORMAT = "jwt"  # noqa: S105
+IDP_OIDC_ACCESS_TOKEN_FORMAT = "jwt"
 IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS
 IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
 # Short, so that a new key is known everywhere soon after it signs.

@@ -22,6 +22,7 @@ from apps.kernel.errors import Invalid
 CURSOR_PARAM = "cursor"
 SIZE_PARAM = "page_size"
 _SEPARATOR = ":"
+PAGE_SIZE = 50
 
 
 def encode_cursor(*, values: Sequence[Any], backwards: bool, scope: str) -> str:
@@ -56,7 +57,7 @@ def decode_cursor(*, cursor: str, scope: str) -> tuple[bool, list[Any]]:
 class KeysetPagination(BasePagination):
     """Pages of `page_size` rows: `{"next": …, "previous": …, "results": […]}`."""
 
-    page_size = settings.REST_FRAMEWORK["PAGE_SIZE"]
+    page_size = PAGE_SIZE
     max_page_size = settings.PAGE_SIZE_LIMIT
 
     def page_of_values(
@@ -102,7 +103,7 @@ class KeysetPagination(BasePagination):
     def _size(self, request: Request) -> int:
         given = request.query_params.get(SIZE_PARAM)
         if given is None:
-            return self.page_size
+            return PAGE_SIZE
         if (
             not given.isascii()
             or not given.isdigit()

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.platform import operations, queries
@@ -17,7 +16,8 @@ from apps.platform.api.serializers import (
     TagRowSerializer,
 )
 from apps.platform.models import IdempotencyKey, Tag
-from apps.tenancy.api.permissions import EDITOR, PUBLIC
+from apps.tenancy.api.permissions import EDITOR, PUBLIC, caller_id
+from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.api.views import ContextView
 
 
@@ -63,26 +63,26 @@ class TagViewSet(ContextView):
         """Return the tags, without those that were merged into others."""
         return Tag.objects.current()
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: TenantRequest) -> Response:
         """Answer with a page of tags."""
         return self.list_rows(request)
 
-    def retrieve(self, request: Request, tag_id: UUID) -> Response:
+    def retrieve(self, request: TenantRequest, tag_id: UUID) -> Response:
         """Answer with the tag that an id stands for."""
         return self.show(request, id=queries.current_tag_id(tag_id=tag_id))
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: TenantRequest) -> Response:
         """Make a tag."""
         values = self.body(TagBodySerializer)
         tag = operations.create_tag(
             associated_tag_ids=values.pop("associated_tag_ids", ()),
             values=_folded(values),
             created_on=timezone.now(),
-            created_by_id=queries.profile_id_of_person(keycloak_id=request.user.id),
+            created_by_id=queries.profile_id_of_person(keycloak_id=caller_id(request)),
         )
         return self.show(request, status=201, id=tag.id)
 
-    def partial_update(self, request: Request, tag_id: UUID) -> Response:
+    def partial_update(self, request: TenantRequest, tag_id: UUID) -> Response:
         """Change a tag."""
         self.check_match(request, id=tag_id)
         values = self.body(TagBodySerializer, partial=True)
@@ -91,11 +91,11 @@ class TagViewSet(ContextView):
             associated_tag_ids=values.pop("associated_tag_ids", None),
             changes=_folded(values),
             updated_at=timezone.now(),
-            updated_by_id=queries.profile_id_of_person(keycloak_id=request.user.id),
+            updated_by_id=queries.profile_id_of_person(keycloak_id=caller_id(request)),
         )
         return self.show(request, id=tag_id)
 
-    def destroy(self, request: Request, tag_id: UUID) -> Response:
+    def destroy(self, request: TenantRequest, tag_id: UUID) -> Response:
         """Remove a tag."""
         self.check_match(request, id=tag_id)
         operations.delete_tag(tag_id=tag_id)
@@ -107,14 +107,14 @@ class TagViewSet(ContextView):
         request=TagMergeSerializer,
         responses=TagRowSerializer,
     )
-    def merge(self, request: Request, tag_id: UUID) -> Response:
+    def merge(self, request: TenantRequest, tag_id: UUID) -> Response:
         """Merge a tag into another."""
         values = self.body(TagMergeSerializer)
         tag = operations.merge_tags(
             tag_id=tag_id,
             into_tag_id=values["into_tag_id"],
             merged_at=timezone.now(),
-            merged_by_id=queries.profile_id_of_person(keycloak_id=request.user.id),
+            merged_by_id=queries.profile_id_of_person(keycloak_id=caller_id(request)),
         )
         return self.show(request, id=tag.id)
 

@@ -55,7 +55,7 @@ class Tag(TenantModel):
     last_modified_on = models.DateTimeField(null=True, blank=True)
     updated_by_id = ReferenceField("users.Profile", null=True, blank=True)
 
-    objects = TagQuerySet.as_manager()
+    objects = TagQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         db_table = "tags"

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel.api import shaping
@@ -14,6 +13,7 @@ from apps.kernel.api.filters import check_parameters
 from apps.kernel.api.renderers import to_json
 from apps.kernel.api.shaping import RowSerializer
 from apps.kernel.errors import NotFound
+from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.api.views import PlatformView
 from apps.tenancy.resolution import ResolvedTenant
 
@@ -24,12 +24,12 @@ class ControlView(PlatformView):
     row_serializer: ClassVar[type[RowSerializer]]
     orderings: ClassVar[dict[str, Sequence[str]]] = {"id": ("id",)}
     default_ordering = "id"
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
 
     @property
     def tenant(self) -> ResolvedTenant:
         """The tenant of the request."""
-        tenant: ResolvedTenant = self.request._request.tenant  # type: ignore[attr-defined]
+        tenant: ResolvedTenant = self.request.tenant  # type: ignore[attr-defined]
         return tenant
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -43,7 +43,7 @@ class ControlView(PlatformView):
         """Return what the reply looks like."""
         return self.row_serializer
 
-    def list_rows(self, request: Request) -> Response:
+    def list_rows(self, request: TenantRequest) -> Response:
         """Answer with one page."""
         check_parameters(request, set())
         shape = shaping.shape_of(serializer=self.row_serializer, request=request)

@@ -7,13 +7,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel.api.shaping import RowSerializer, StrictSerializer
 from apps.tenancy.api.control import ControlView
 from apps.tenancy.api.members import MemberRowSerializer, as_shown
 from apps.tenancy.api.permissions import ADMIN, PUBLIC, SIGNED_IN
+from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.models import Invitation, Role
 from apps.tenancy.operations import invitations
 
@@ -51,19 +51,19 @@ class InvitationView(ControlView):
         operation_id="invitations_list",
         responses=InvitationRowSerializer(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: TenantRequest) -> Response:
         """List invitations, answered ones too."""
         return self.list_rows(request)
 
     @extend_schema(summary="Show an invitation")
-    def retrieve(self, request: Request, pk: UUID) -> Response:
+    def retrieve(self, request: TenantRequest, pk: UUID) -> Response:
         """Show one invitation."""
         return self.show(pk)
 
     @extend_schema(
         summary="Invite somebody", request=InvitationBody, responses={201: InvitationRowSerializer}
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: TenantRequest) -> Response:
         """Send an invitation by email. An address has one open invitation at a time."""
         body = self.body(InvitationBody)
         invitation = invitations.invite(
@@ -76,7 +76,7 @@ class InvitationView(ControlView):
         return self.show(invitation.id, status=201)
 
     @extend_schema(summary="Take an invitation back", responses={204: None})
-    def destroy(self, request: Request, pk: UUID) -> Response:
+    def destroy(self, request: TenantRequest, pk: UUID) -> Response:
         """Take back an invitation that is waiting for an answer."""
         self.check_match(pk)
         invitations.revoke(
@@ -105,7 +105,7 @@ class AnswerView(ControlView):
         request=TokenBody,
         responses={200: MemberRowSerializer},
     )
-    def accept(self, request: Request) -> Response:
+    def accept(self, request: TenantRequest) -> Response:
         """Join the staff. Sign in with the address it was sent to, and have that address confirmed."""
         member = invitations.accept(
             tenant_id=self.tenant.id,
@@ -121,7 +121,7 @@ class AnswerView(ControlView):
         request=TokenBody,
         responses={204: None},
     )
-    def decline(self, request: Request) -> Response:
+    def decline(self, request: TenantRequest) -> Response:
         """Refuse it. The token is enough; no account is needed."""
         invitations.decline(
             tenant_id=self.tenant.id,

@@ -4,12 +4,12 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel.api.shaping import RowSerializer, StrictSerializer
 from apps.tenancy.api.control import ControlView
 from apps.tenancy.api.permissions import ADMIN
+from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.models import Issuer
 from apps.tenancy.models.issuer import ALGORITHMS, default_algorithms
 from apps.tenancy.operations import issuers
@@ -76,26 +76,26 @@ class IssuerView(ControlView):
         operation_id="issuers_list",
         responses=IssuerRowSerializer(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: TenantRequest) -> Response:
         """List the issuers that this tenant trusts."""
         return self.list_rows(request)
 
     @extend_schema(summary="Show a trusted issuer")
-    def retrieve(self, request: Request, pk: UUID) -> Response:
+    def retrieve(self, request: TenantRequest, pk: UUID) -> Response:
         """Show one trusted issuer."""
         return self.show(pk)
 
     @extend_schema(
         summary="Trust an issuer", request=IssuerBody, responses={201: IssuerRowSerializer}
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: TenantRequest) -> Response:
         """Trust an OpenID Connect issuer: its tokens are accepted for this tenant within 2 seconds."""
         body = self.body(IssuerBody)
         issuer = issuers.trust_issuer(tenant_id=self.tenant.id, url=body.pop("url"), values=body)
         return self.show(issuer.id, status=201)
 
     @extend_schema(summary="Change a trusted issuer", request=IssuerChangeBody)
-    def partial_update(self, request: Request, pk: UUID) -> Response:
+    def partial_update(self, request: TenantRequest, pk: UUID) -> Response:
         """Change on what terms an issuer is trusted, or switch it off; within 2 seconds it holds."""
         values = self.body(IssuerChangeBody, partial=True)
         self.check_match(pk)
@@ -103,7 +103,7 @@ class IssuerView(ControlView):
         return self.show(pk)
 
     @extend_schema(summary="Stop trusting an issuer", responses={204: None})
-    def destroy(self, request: Request, pk: UUID) -> Response:
+    def destroy(self, request: TenantRequest, pk: UUID) -> Response:
         """Accept the issuer's tokens no longer."""
         self.check_match(pk)
         issuers.distrust_issuer(tenant_id=self.tenant.id, issuer_id=pk)

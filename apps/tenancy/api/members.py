@@ -7,12 +7,12 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel.api.shaping import RowSerializer, StrictSerializer
 from apps.tenancy.api.control import ControlView
 from apps.tenancy.api.permissions import ADMIN, OWNER, VIEWER
+from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.models import Membership, Role
 from apps.tenancy.operations import members
 
@@ -71,17 +71,17 @@ class MemberView(ControlView):
         operation_id="members_list",
         responses=MemberRowSerializer(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: TenantRequest) -> Response:
         """List everybody who has a role in this tenant."""
         return self.list_rows(request)
 
     @extend_schema(summary="Show a member")
-    def retrieve(self, request: Request, pk: UUID) -> Response:
+    def retrieve(self, request: TenantRequest, pk: UUID) -> Response:
         """Show one member of the staff."""
         return self.show(pk)
 
     @extend_schema(summary="Change a member's role", request=RoleBody)
-    def partial_update(self, request: Request, pk: UUID) -> Response:
+    def partial_update(self, request: TenantRequest, pk: UUID) -> Response:
         """Give a member another role: none above your own, and the last owner stays one."""
         role = Role(self.body(RoleBody)["role"])
         self.check_match(pk)
@@ -91,7 +91,7 @@ class MemberView(ControlView):
         return self.show(pk)
 
     @extend_schema(summary="Remove a member", responses={204: None})
-    def destroy(self, request: Request, pk: UUID) -> Response:
+    def destroy(self, request: TenantRequest, pk: UUID) -> Response:
         """Take somebody off the staff, or leave it yourself; the last owner stays."""
         self.check_match(pk)
         members.remove_member(
@@ -100,7 +100,7 @@ class MemberView(ControlView):
         return Response(status=204)
 
     @extend_schema(summary="Transfer the ownership", request=TransferBody)
-    def transfer(self, request: Request) -> Response:
+    def transfer(self, request: TenantRequest) -> Response:
         """Make another member an owner, and yourself an admin; answers with the new owner."""
         transfer = members.transfer_ownership(
             tenant_id=self.tenant.id,

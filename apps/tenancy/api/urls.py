@@ -1,10 +1,12 @@
 """Addresses of the control plane's API."""
 
+from typing import Any
+
 from django.urls import path
 
 from apps.tenancy.api import invitations, issuers, members
 
-LIST = {"get": "list"}
+LIST: dict[str, Any] = {"get": "list"}
 DETAIL = {"get": "retrieve"}
 
 urlpatterns = [

@@ -1,12 +1,11 @@
 """The base of every view: authenticate unbound, then bind around one operation and render inside."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db import OperationalError, models
 from django.http import HttpRequest
 from psycopg import errors as pg
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
@@ -19,6 +18,7 @@ from apps.kernel.api.renderers import to_json
 from apps.kernel.errors import NotFound
 from apps.tenancy import binding
 from apps.tenancy.api.permissions import Access, Declared
+from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.middleware import TenantRequired
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,7 +36,7 @@ class PlatformView(GenericViewSet):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Answer a request: everything that can refuse it comes before the unit of work."""
         self.args, self.kwargs = args, kwargs
-        drf_request = self.initialize_request(request, *args, **kwargs)
+        drf_request = cast(TenantRequest, self.initialize_request(request, *args, **kwargs))
         self.request = drf_request
         self.headers = self.default_response_headers
         try:
@@ -53,17 +53,17 @@ class PlatformView(GenericViewSet):
         self.response = response
         return response
 
-    def _handler(self, request: Request) -> Callable[..., Response]:
+    def _handler(self, request: TenantRequest) -> Callable[..., Response]:
         method = (request.method or "").lower()
         if method in self.http_method_names:
             return getattr(self, method, self.http_method_not_allowed)
         return self.http_method_not_allowed
 
-    def perform(self, request: Request, handler: Callable[..., Response]) -> Response:
+    def perform(self, request: TenantRequest, handler: Callable[..., Response]) -> Response:
         """Run the handler and render its reply."""
         return self.render(request, handler(request, *self.args, **self.kwargs))
 
-    def render(self, request: Request, response: Response) -> Response:
+    def render(self, request: TenantRequest, response: Response) -> Response:
         """Render a reply now, so that nothing is left to fail after the unit of work has ended."""
         response = self.finalize_response(request, response, *self.args, **self.kwargs)
         response.render()
@@ -92,7 +92,7 @@ class ContextView(PlatformView):
     default_ordering = "-id"
     lookup_value_converter = "uuid"
 
-    def perform(self, request: Request, handler: Callable[..., Response]) -> Response:
+    def perform(self, request: TenantRequest, handler: Callable[..., Response]) -> Response:
         """Bind, run the handler, render; a reply of 400 or more leaves nothing written."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -103,7 +103,7 @@ class ContextView(PlatformView):
                     raise
         raise AssertionError("unreachable")
 
-    def _perform_bound(self, request: Request, handler: Callable[..., Response]) -> Response:
+    def _perform_bound(self, request: TenantRequest, handler: Callable[..., Response]) -> Response:
         writes = None if request.method in SAFE_METHODS else self.context
         with self.bind(request, writes=writes) as bound:
             kept = self._kept_reply(request) if writes else None
@@ -119,7 +119,7 @@ class ContextView(PlatformView):
                 self._keep_reply(request, response)
         return response
 
-    def bind(self, request: Request, *, writes: str | None) -> Any:
+    def bind(self, request: TenantRequest, *, writes: str | None) -> Any:
         """Bind the request's tenant as its caller."""
         person = request.user
         actor = binding.Actor("person", person.id) if person else binding.Actor("anonymous")
@@ -133,17 +133,17 @@ class ContextView(PlatformView):
 
     # Idempotency ---------------------------------------------------------------------------------
 
-    def _idempotency_key(self, request: Request) -> str | None:
+    def _idempotency_key(self, request: TenantRequest) -> str | None:
         if request.method != "POST" or self.idempotency_model is None or not request.user:
             return None
         return request.headers.get("Idempotency-Key")
 
-    def _hash(self, request: Request) -> str:
+    def _hash(self, request: TenantRequest) -> str:
         return idempotency.request_hash(
             method=str(request.method), path=request.path, body=to_json(request.data)
         )
 
-    def _kept_reply(self, request: Request) -> Response | None:
+    def _kept_reply(self, request: TenantRequest) -> Response | None:
         key = self._idempotency_key(request)
         if key is None or self.idempotency_model is None:
             return None
@@ -161,12 +161,12 @@ class ContextView(PlatformView):
         response["Idempotency-Replayed"] = "true"
         return response
 
-    def _keep_reply(self, request: Request, response: Response) -> None:
+    def _keep_reply(self, request: TenantRequest, response: Response) -> None:
         key = self._idempotency_key(request)
         if key is None or self.idempotency_model is None:
             return
-        self.idempotency_model.objects.filter(actor_id=request.user.id, key=key).delete()
-        self.idempotency_model.objects.create(
+        self.idempotency_model._default_manager.filter(actor_id=request.user.id, key=key).delete()
+        self.idempotency_model._default_manager.create(
             actor_id=request.user.id,
             key=key,
             request_hash=self._hash(request),
@@ -177,7 +177,7 @@ class ContextView(PlatformView):
 
     # Reading -------------------------------------------------------------------------------------
 
-    def list_rows(self, request: Request) -> Response:
+    def list_rows(self, request: TenantRequest) -> Response:
         """Answer with one page of the view's rows."""
         shape = shaping.shape_of(serializer=self.row_serializer, request=request)
         ordering = ordering_of(request, allowed=self.orderings, default=self.default_ordering)
@@ -192,7 +192,7 @@ class ContextView(PlatformView):
         )
         return paginator.get_paginated_response(rows)
 
-    def row(self, request: Request, **lookup: Any) -> shaping.Row:
+    def row(self, request: TenantRequest, **lookup: Any) -> shaping.Row:
         """Return one row as the reply shows it.
 
         :raises NotFound: there is none, or it is another tenant's.
@@ -205,7 +205,7 @@ class ContextView(PlatformView):
             serializer=self.row_serializer, shape=shape, rows=[found], request=request
         )[0]
 
-    def show(self, request: Request, *, status: int = 200, **lookup: Any) -> Response:
+    def show(self, request: TenantRequest, *, status: int = 200, **lookup: Any) -> Response:
         """Answer with one row; a 201 names where it is."""
         row = self.row(request, **lookup)
         response = Response(row, status=status)
@@ -213,11 +213,11 @@ class ContextView(PlatformView):
             response["Location"] = self.location_of(request, row)
         return response
 
-    def location_of(self, request: Request, row: shaping.Row) -> str:
+    def location_of(self, request: TenantRequest, row: shaping.Row) -> str:
         """Return the address of a new row: this listing's, and its id."""
         return f"{request.path.rstrip('/')}/{row['id']}"
 
-    def check_match(self, request: Request, **lookup: Any) -> None:
+    def check_match(self, request: TenantRequest, **lookup: Any) -> None:
         """Hold the row for this transaction, and refuse if the caller has not seen its present state.
 
         :raises NotFound: there is none.
@@ -235,7 +235,7 @@ class KeptReply(Response):
     """A reply that was rendered when it was first given."""
 
     @property
-    def rendered_content(self) -> bytes:
+    def rendered_content(self) -> bytes:  # type: ignore[override]
         """Return the body as it was kept."""
         self["Content-Type"] = "application/json"
         return bytes(self.data)

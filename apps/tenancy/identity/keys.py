@@ -157,7 +157,8 @@ def _make(*, created_at: datetime) -> SigningKey:
     ).decode()
     jwk, _ = jwkkit.load_jwk_from_pem(pem)
     return SigningKey.objects.create(
-        kid=jwk["kid"], sealed_private_key=_fernet().encrypt(pem.encode()).decode(),
+        kid=jwk["kid"],
+        sealed_private_key=_fernet().encrypt(pem.encode()).decode(),
         created_at=created_at,
     )
 

@@ -69,7 +69,9 @@ def person_of(*, verified: Verified, tenant: ResolvedTenant | None) -> Person:
         email_verified=claims.get("email_verified") is True,
         name=_printable(claims.get("name")),
         scopes=frozenset(scope.split()) if isinstance(scope, str) else frozenset(),
-        role=_role(tenant.id if tenant else None, verified.person_id, account_id, issuer.is_embedded),
+        role=_role(
+            tenant.id if tenant else None, verified.person_id, account_id, issuer.is_embedded
+        ),
     )
 
 

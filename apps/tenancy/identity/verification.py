@@ -155,9 +155,7 @@ def _key(header: Mapping[str, Any], algorithm: str, issuer: TrustedIssuer) -> An
     return key.key
 
 
-def _checked_claims(
-    token: str, key: Any, algorithm: str, issuer: TrustedIssuer
-) -> dict[str, Any]:
+def _checked_claims(token: str, key: Any, algorithm: str, issuer: TrustedIssuer) -> dict[str, Any]:
     try:
         return jwt.decode(
             token,

@@ -22,14 +22,16 @@ class TenantQuerySet(models.QuerySet):
         references.check(self.model, rows)
         return super().bulk_create(rows, *args, **kwargs)
 
-    def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], **kwargs: Any) -> int:
+    def bulk_update(
+        self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
         """Update the named fields of rows.
 
         :raises Invalid: a reference points at nothing.
         """
         rows, names = list(objs), list(fields)
         references.check(self.model, rows, only=names)
-        return super().bulk_update(rows, names, **kwargs)
+        return super().bulk_update(rows, names, batch_size=batch_size)
 
 
 class TenantModel(models.Model):
@@ -44,7 +46,7 @@ class TenantModel(models.Model):
     tenant_id = TenantKey()
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
-    objects = TenantQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Any]] = TenantQuerySet.as_manager()
 
     class Meta:
         abstract = True

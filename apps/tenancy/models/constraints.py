@@ -24,7 +24,7 @@ class TriggerConstraint(BaseConstraint):
         """Leave it to the database."""
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.deconstruct() == self.deconstruct()  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.deconstruct() == self.deconstruct()
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -237,7 +237,9 @@ def _ensure_account(person: Person) -> None:
     account, is_new = Account.objects.get_or_create(
         id=person.account_id,
         defaults={
-            "email": None, "issuer": person.issuer, "asserted_email": person.email or "",
+            "email": None,
+            "issuer": person.issuer,
+            "asserted_email": person.email or "",
             "password": "!",
         },
     )

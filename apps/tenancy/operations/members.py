@@ -207,9 +207,7 @@ def create_account(
         if Account.objects.filter(email=email).exists():
             raise AccountExists(f"Somebody signs in with {email!r} already.")
         account = Account.objects.create_user(email, password)
-        EmailAddress.objects.create(
-            user=account, email=email, primary=True, verified=is_confirmed
-        )
+        EmailAddress.objects.create(user=account, email=email, primary=True, verified=is_confirmed)
     return account
 
 

@@ -1,6 +1,6 @@
 """Replies: what each row shows."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from rest_framework import serializers
@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from apps.kernel.api.fields import JSONObjectField
 from apps.kernel.api.shaping import Expansion, Row, RowSerializer, Stitch
+from apps.tenancy.api.requests import TenantRequest
 from apps.users import queries
 from apps.users.api.viewers import viewer_of
 from apps.users.models import (
@@ -90,7 +91,7 @@ class ProfileRowSerializer(RowSerializer):
     @classmethod
     def finish(cls, rows: list[Row], *, request: Request) -> None:
         """Empty what is hidden from the viewer."""
-        viewer = viewer_of(request)
+        viewer = viewer_of(cast(TenantRequest, request))
         own = _own_group_owners(rows, viewer=viewer)
         for row in rows:
             keycloak_id = row["keycloak_id"]

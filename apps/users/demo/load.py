@@ -122,7 +122,10 @@ def _group(
 
 
 def _tag(profiles: Mapping[str, Profile], *, brand: DemoBrand) -> None:
-    carriers = (*content.profiles(brand=brand), *content.brand_groups(brand=brand))
+    carriers: list[DemoProfile | DemoGroup] = [
+        *content.profiles(brand=brand),
+        *content.brand_groups(brand=brand),
+    ]
     found = platform.tag_ids_by_exact_name(names={name for who in carriers for name in who.tags})
     ProfileTag.objects.bulk_create(
         ProfileTag(profile=profiles[who.key], tag_id=found[name])

@@ -38,7 +38,7 @@ class FanFollow(TenantModel):
     unfollowed_on = models.DateTimeField(null=True, blank=True)
     notifications = models.JSONField(default=list, blank=True)
 
-    objects = FanFollowQuerySet.as_manager()
+    objects = FanFollowQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         db_table = "fan_follows"

@@ -106,7 +106,7 @@ class Profile(TenantModel):
     deleted_on = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ProfileQuerySet.as_manager()
+    objects = ProfileQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         db_table = "profiles"

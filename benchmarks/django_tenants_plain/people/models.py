@@ -14,6 +14,9 @@ class Row(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return str(self.id)
+
 
 class Profile(Row):
     profile_type = models.CharField(max_length=50)

@@ -41,7 +41,10 @@ class OIDCServer:
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.directory,
             )
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -79,7 +82,9 @@ class OIDCServer:
             self.post(
                 "/token",
                 {
-                    "grant_type": "password", "username": person, "password": PASSWORD,
+                    "grant_type": "password",
+                    "username": person,
+                    "password": PASSWORD,
                     "scope": "openid email",
                 },
             )
@@ -99,7 +104,9 @@ class OIDCServer:
         values = {k: v for k, v in {**whole["payload"], **claims}.items() if v is not None}
         key = load_pem_private_key((self.directory / "keys/rsa_private.pem").read_bytes(), None)
         return jwt.encode(
-            values, key, algorithm="RS256",  # type: ignore[arg-type]
+            values,
+            key,
+            algorithm="RS256",  # type: ignore[arg-type]
             headers={"kid": whole["header"]["kid"]},
         )
 
@@ -114,13 +121,19 @@ def make_server(directory: Path) -> OIDCServer:
         "config_version": 1,
         "server": {"host": "127.0.0.1", "port": port},
         "oauth": {
-            "issuer": server.url, "audience": AUDIENCE, "token_expiry_minutes": 5,
+            "issuer": server.url,
+            "audience": AUDIENCE,
+            "token_expiry_minutes": 5,
             "clients": [{"client_id": CLIENT, "client_secret": SECRET, "description": "Partner"}],
         },
     }
     people = {
-        name: {"password": PASSWORD, "email": f"{name}@partner.example", "roles": ["USER"],
-               "tenant": "their-own-idea-of-a-tenant"}
+        name: {
+            "password": PASSWORD,
+            "email": f"{name}@partner.example",
+            "roles": ["USER"],
+            "tenant": "their-own-idea-of-a-tenant",
+        }
         for name in (KEYCLOAK_PERSON, NAMED_PERSON)
     }
     (directory / "settings.yaml").write_text(yaml.safe_dump(settings))

@@ -1,7 +1,6 @@
 """Tokens of an OIDC server that is not ours, in a process of its own."""
 
 import base64
-import hashlib
 import hmac
 import importlib.util
 import json
@@ -162,10 +161,10 @@ class TestPeople:
 
     def test_a_member_has_their_role(self, trusting: Tenant, server: OIDCServer) -> None:
         account = Account.objects.create(
-            id=external_account_id(
-                tenant_id=trusting.id, issuer=server.url, subject=NAMED_PERSON
-            ),
-            email=None, issuer=server.url, asserted_email="grace@partner.example",
+            id=external_account_id(tenant_id=trusting.id, issuer=server.url, subject=NAMED_PERSON),
+            email=None,
+            issuer=server.url,
+            asserted_email="grace@partner.example",
         )
         members.add_member(tenant_id=trusting.id, account_id=account.id, role=Role.EDITOR)
 
@@ -281,7 +280,10 @@ class TestRotation:
 
         for number in range(20):
             token = jwt.encode(
-                claims, key, algorithm="RS256", headers={"kid": f"made-up-{number}"}  # type: ignore[arg-type]
+                claims,
+                key,
+                algorithm="RS256",
+                headers={"kid": f"made-up-{number}"},  # type: ignore[arg-type]
             )
             assert status(trusting, token) == 401
 

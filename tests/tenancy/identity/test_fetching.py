@@ -123,7 +123,12 @@ class TestURLs:
         assert fault_of_url(url)
 
     @pytest.mark.parametrize(
-        "url", ["https://login.example.com", "https://login.example.com:8443/realms/a", "https://8.8.8.8/"]
+        "url",
+        [
+            "https://login.example.com",
+            "https://login.example.com:8443/realms/a",
+            "https://8.8.8.8/",
+        ],
     )
     def test_a_public_one_is_fine(self, settings: Any, url: str) -> None:
         settings.ALLOW_INSECURE_ISSUERS = False

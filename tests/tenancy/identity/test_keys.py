@@ -43,14 +43,16 @@ def verify_by_hand(token: str, key_set: dict[str, Any]) -> dict[str, Any]:
     (jwk,) = (key for key in key_set["keys"] if key["kid"] == kid)
     public = rsa.RSAPublicNumbers(number(jwk["e"]), number(jwk["n"])).public_key()
     public.verify(
-        base64.urlsafe_b64decode(signature + "=="), f"{head}.{body}".encode(),
-        padding.PKCS1v15(), hashes.SHA256(),
+        base64.urlsafe_b64decode(signature + "=="),
+        f"{head}.{body}".encode(),
+        padding.PKCS1v15(),
+        hashes.SHA256(),
     )
     return dict(json.loads(base64.urlsafe_b64decode(body + "==")))
 
 
 def kid_of(token: str) -> str:
-    return str(json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["kid"])
+    return str(json.loads(base64.urlsafe_b64decode(token.split(".", maxsplit=1)[0] + "=="))["kid"])
 
 
 def status_with(tenant: Tenant, token: str) -> int:
@@ -171,9 +173,7 @@ class TestKeyAtRest:
         assert "PRIVATE KEY" not in stored
         assert base64.b64encode(b"PRIVATE KEY")[:10].decode() not in stored
 
-    def test_says_what_to_do_when_the_secret_key_has_changed(
-        self, settings: Any
-    ) -> None:
+    def test_says_what_to_do_when_the_secret_key_has_changed(self, settings: Any) -> None:
         keys.signing_key()
         keys.forget()
         old, settings.SECRET_KEY = settings.SECRET_KEY, "another-secret-key-of-this-test"

@@ -60,7 +60,7 @@ class TestApp:
         assert claims["email_verified"] is False
 
     def test_signs_in_however_the_address_is_typed(self, app: Client, tenant: Tenant) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
 
         reply = post(
             app, f"{APP}/auth/login", {"email": account.email.upper(), "password": PASSWORD}
@@ -70,7 +70,7 @@ class TestApp:
         assert_accepted(tenant, reply.json()["meta"]["access_token"])
 
     def test_is_refused_with_a_wrong_password(self, app: Client) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
 
         reply = post(app, f"{APP}/auth/login", {"email": account.email, "password": "not-this-one"})
 
@@ -78,7 +78,7 @@ class TestApp:
         assert "access_token" not in reply.content.decode()
 
     def test_refreshes_once_with_each_refresh_token(self, app: Client, tenant: Tenant) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         login = post(app, f"{APP}/auth/login", {"email": account.email, "password": PASSWORD})
         first = login.json()["meta"]["refresh_token"]
 
@@ -91,7 +91,7 @@ class TestApp:
         assert again.status_code == 400
 
     def test_can_not_refresh_after_signing_out(self, app: Client) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         login = post(app, f"{APP}/auth/login", {"email": account.email, "password": PASSWORD})
         meta = login.json()["meta"]
 
@@ -102,7 +102,7 @@ class TestApp:
         assert post(app, f"{APP}/tokens/refresh", body).status_code == 400
 
     def test_can_not_refresh_once_the_account_is_switched_off(self, app: Client) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         login = post(app, f"{APP}/auth/login", {"email": account.email, "password": PASSWORD})
 
         Account.objects.filter(id=account.id).update(is_active=False)
@@ -111,7 +111,7 @@ class TestApp:
         assert post(app, f"{APP}/tokens/refresh", body).status_code == 400
 
     def test_a_refresh_token_is_no_access_token(self, app: Client, tenant: Tenant) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         login = post(app, f"{APP}/auth/login", {"email": account.email, "password": PASSWORD})
 
         reply = client_with(tenant, login.json()["meta"]["refresh_token"]).get("/api/v1/members")
@@ -119,7 +119,7 @@ class TestApp:
         assert reply.status_code == 401
 
     def test_may_use_the_access_token_in_place_of_the_session_token(self, app: Client) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         login = post(app, f"{APP}/auth/login", {"email": account.email, "password": PASSWORD})
         token = login.json()["meta"]["access_token"]
 
@@ -131,7 +131,7 @@ class TestApp:
     def test_a_token_of_the_tenant_next_door_is_refused_by_name(
         self, app: Client, rival: Tenant
     ) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         login = post(app, f"{APP}/auth/login", {"email": account.email, "password": PASSWORD})
 
         reply = client_with(rival, login.json()["meta"]["access_token"]).get("/api/v1/members")
@@ -163,7 +163,9 @@ class TestBrowser:
 
         without = post(browser, f"{BROWSER}/auth/signup", body)
         reply = post(
-            browser, f"{BROWSER}/auth/signup", body,
+            browser,
+            f"{BROWSER}/auth/signup",
+            body,
             HTTP_X_CSRFTOKEN=browser.cookies["csrftoken"].value,
         )
 
@@ -182,7 +184,7 @@ class TestBrowser:
         assert reply["WWW-Authenticate"] == 'Bearer realm="quintet"'
 
     def test_takes_tokens_by_authorization_code_with_pkce(self, tenant: Tenant) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         browser = Client(HTTP_HOST=host_of(tenant))
         tokens = self.take_tokens(browser, account)
 
@@ -192,7 +194,8 @@ class TestBrowser:
         fresh = browser.post(
             "/identity/o/api/token",
             {
-                "grant_type": "refresh_token", "refresh_token": tokens["refresh_token"],
+                "grant_type": "refresh_token",
+                "refresh_token": tokens["refresh_token"],
                 "client_id": self.client_id,
             },
         )
@@ -201,14 +204,14 @@ class TestBrowser:
 
     def test_an_id_token_is_no_access_token(self, tenant: Tenant) -> None:
         browser = Client(HTTP_HOST=host_of(tenant))
-        tokens = self.take_tokens(browser, new_account("fan"))
+        tokens = self.take_tokens(browser, new_account("fan", password=PASSWORD))
 
         reply = client_with(tenant, tokens["id_token"]).get("/api/v1/members")
 
         assert reply.status_code == 401
 
     def test_the_access_token_opens_the_issuers_own_userinfo(self, tenant: Tenant) -> None:
-        account = new_account("fan")
+        account = new_account("fan", password=PASSWORD)
         browser = Client(HTTP_HOST=host_of(tenant))
         tokens = self.take_tokens(browser, account)
 
@@ -240,16 +243,17 @@ class TestBrowser:
         asked = browser.get(f"/identity/o/authorize?{query}")
         assert asked.status_code == 302
         assert asked["Location"].startswith("/accounts/login/")
-        signed_in = browser.post(
-            asked["Location"], {"login": account.email, "password": PASSWORD}
-        )
+        signed_in = browser.post(asked["Location"], {"login": account.email, "password": PASSWORD})
         assert signed_in.status_code == 302, signed_in.content
         granted = browser.get(f"/identity/o/authorize?{query}")
         assert granted.status_code == 302, granted.content
         code = parse_qs(urlsplit(granted["Location"]).query)["code"][0]
         exchange = {
-            "grant_type": "authorization_code", "code": code, "redirect_uri": callback,
-            "client_id": self.client_id, "code_verifier": verifier,
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": callback,
+            "client_id": self.client_id,
+            "code_verifier": verifier,
         }
         stolen = browser.post("/identity/o/api/token", {**exchange, "code_verifier": "x" * 48})
         assert stolen.status_code == 400

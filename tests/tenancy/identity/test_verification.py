@@ -43,12 +43,19 @@ def make(account: Account, tenant: Tenant) -> Callable[..., str]:
         signing = keys.signing_key()
         now = int(time.time())
         right: dict[str, Any] = {
-            "iss": "https://quintet.test", "aud": "quintet", "sub": str(account.id),
-            "iat": now, "exp": now + 300, "token_use": "access", "tenant": str(tenant.id),
+            "iss": "https://quintet.test",
+            "aud": "quintet",
+            "sub": str(account.id),
+            "iat": now,
+            "exp": now + 300,
+            "token_use": "access",
+            "tenant": str(tenant.id),
         }
         values = {k: v for k, v in {**right, **claims}.items() if v is not None}
         return jwt.encode(
-            values, signing.private if key is None else key, algorithm=alg,
+            values,
+            signing.private if key is None else key,
+            algorithm=alg,
             headers={"kid": signing.kid, **(headers or {})},
         )
 
@@ -56,8 +63,10 @@ def make(account: Account, tenant: Tenant) -> Callable[..., str]:
 
 
 def public_pem() -> bytes:
-    return keys.signing_key().private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    return (
+        keys.signing_key()
+        .private.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
 
 

@@ -40,7 +40,10 @@ def id_in(tenant: Tenant, kind: str) -> str:
             return str(issuer.id)
         case _:
             invitation = Invitation.objects.create(
-                tenant=tenant, email=new_email("guest"), role="viewer", token_hash=uuid4().hex,
+                tenant=tenant,
+                email=new_email("guest"),
+                role="viewer",
+                token_hash=uuid4().hex,
                 expires_at="2100-01-01T00:00Z",
             )
             return str(invitation.id)
@@ -68,7 +71,7 @@ class TestWhoMay:
         for role in RANKS:
             Invitation.objects.filter(tenant=tenant).delete()
             Issuer.objects.filter(tenant=tenant).delete()
-            where = path.format(id_in(tenant, path.split("/")[0]))
+            where = path.format(id_in(tenant, path.split("/", maxsplit=1)[0]))
             client = client_for(tenant, staff, role)
 
             reply = getattr(client, method)(f"/api/v1/{where}", body, format="json")
@@ -155,7 +158,12 @@ class TestMembers:
 
     @pytest.mark.parametrize(
         ("body", "field"),
-        [({"role": "emperor"}, "role"), ({}, "role"), ({"role": "viewer", "x": 1}, "x"), ({"role": None}, "role")],
+        [
+            ({"role": "emperor"}, "role"),
+            ({}, "role"),
+            ({"role": "viewer", "x": 1}, "x"),
+            ({"role": None}, "role"),
+        ],
     )
     def test_a_bad_body_names_the_field(
         self, tenant: Tenant, staff: Any, body: Any, field: str
@@ -230,9 +238,12 @@ class TestInvitations:
         )
 
         assert reply.status_code == 204
-        assert anonymous.post(
-            "/api/v1/invitations/decline", {"token": "made-up"}, format="json"
-        ).status_code == 404
+        assert (
+            anonymous.post(
+                "/api/v1/invitations/decline", {"token": "made-up"}, format="json"
+            ).status_code
+            == 404
+        )
 
 
 class TestIssuers:

@@ -23,17 +23,28 @@ NOW = timezone.now()
 
 def person_of(account: Account) -> Person:
     return Person(
-        id=account.id, issuer="https://quintet.test", account_id=account.id, email=account.email,
-        email_verified=False, name="", scopes=frozenset(), role=None,
+        id=account.id,
+        issuer="https://quintet.test",
+        account_id=account.id,
+        email=account.email,
+        email_verified=False,
+        name="",
+        scopes=frozenset(),
+        role=None,
     )
 
 
 def stranger_from_elsewhere(tenant: Tenant, email: str, *, is_verified: bool) -> Person:
     issuer = "https://login.partner.example"
     return Person(
-        id=uuid4(), issuer=issuer, email=email, email_verified=is_verified, name="",
+        id=uuid4(),
+        issuer=issuer,
+        email=email,
+        email_verified=is_verified,
+        name="",
         account_id=external_account_id(tenant_id=tenant.id, issuer=issuer, subject=email),
-        scopes=frozenset(), role=None,
+        scopes=frozenset(),
+        role=None,
     )
 
 
@@ -92,7 +103,10 @@ class TestInvite:
         first, _ = invite(email)
 
         second = invitations.invite(
-            tenant_id=tenant.id, email=email, role=Role.VIEWER, by=admin.account_id,
+            tenant_id=tenant.id,
+            email=email,
+            role=Role.VIEWER,
+            by=admin.account_id,
             invited_at=NOW + timedelta(days=8),
         )
 
@@ -114,8 +128,11 @@ class TestInvite:
 
         with pytest.raises(Forbidden):
             invitations.invite(
-                tenant_id=tenant.id, email=new_email("newcomer"), role=Role.VIEWER,
-                by=editor.account_id, invited_at=NOW,
+                tenant_id=tenant.id,
+                email=new_email("newcomer"),
+                role=Role.VIEWER,
+                by=editor.account_id,
+                invited_at=NOW,
             )
 
     def test_invites_nobody_when_the_email_can_not_be_sent(
@@ -170,9 +187,7 @@ class TestAccept:
         newcomer = new_account("newcomer")
         _, token = invite(newcomer.address)
         member = accept(tenant, token, person_of(newcomer))
-        members.remove_member(
-            tenant_id=tenant.id, membership_id=member.id, by=admin.account_id
-        )
+        members.remove_member(tenant_id=tenant.id, membership_id=member.id, by=admin.account_id)
 
         with pytest.raises(invitations.InvitationClosed):
             accept(tenant, token, person_of(newcomer))
@@ -297,7 +312,9 @@ class TestDeclineAndRevoke:
 
         with pytest.raises(invitations.InvitationClosed):
             invitations.revoke(
-                tenant_id=tenant.id, invitation_id=invitation.id, by=admin.account_id,
+                tenant_id=tenant.id,
+                invitation_id=invitation.id,
+                by=admin.account_id,
                 revoked_at=NOW,
             )
 
@@ -309,7 +326,9 @@ class TestDeclineAndRevoke:
 
         with pytest.raises(NotFound):
             invitations.revoke(
-                tenant_id=rival.id, invitation_id=invitation.id, by=owner.account_id,
+                tenant_id=rival.id,
+                invitation_id=invitation.id,
+                by=owner.account_id,
                 revoked_at=NOW,
             )
 
@@ -320,6 +339,9 @@ class TestTheDatabase:
 
         with pytest.raises(IntegrityError), transaction.atomic():
             Invitation.objects.create(
-                tenant_id=invitation.tenant_id, email=invitation.email, role=Role.VIEWER,
-                token_hash=uuid4().hex, expires_at=NOW,
+                tenant_id=invitation.tenant_id,
+                email=invitation.email,
+                role=Role.VIEWER,
+                token_hash=uuid4().hex,
+                expires_at=NOW,
             )

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connections, transaction
 from apps.kernel.errors import Forbidden, Invalid, NotFound, Problem
 from apps.tenancy.models import Account, Membership, Role, Tenant
 from apps.tenancy.operations import members
-from tests.tenancy.people import new_account, new_email, new_member
+from tests.tenancy.people import PASSWORD, new_account, new_email, new_member
 
 
 def roles_of(tenant: Tenant) -> list[str]:
@@ -24,9 +24,7 @@ def change(actor: Membership, member: Membership, role: Role) -> Membership:
 
 
 def remove(actor: Membership, member: Membership) -> None:
-    members.remove_member(
-        tenant_id=actor.tenant_id, membership_id=member.id, by=actor.account_id
-    )
+    members.remove_member(tenant_id=actor.tenant_id, membership_id=member.id, by=actor.account_id)
 
 
 def transfer(actor: Membership, member: Membership) -> members.Transfer:
@@ -120,7 +118,9 @@ class TestChangeRole:
         for member_id in (other.id, uuid4()):
             with pytest.raises(NotFound):
                 members.change_role(
-                    tenant_id=owner.tenant_id, membership_id=member_id, role=Role.ADMIN,
+                    tenant_id=owner.tenant_id,
+                    membership_id=member_id,
+                    role=Role.ADMIN,
                     by=owner.account_id,
                 )
 
@@ -131,7 +131,9 @@ class TestChangeRole:
 
         with pytest.raises(Forbidden):
             members.change_role(
-                tenant_id=owner.tenant_id, membership_id=viewer.id, role=Role.ADMIN,
+                tenant_id=owner.tenant_id,
+                membership_id=viewer.id,
+                role=Role.ADMIN,
                 by=stranger.account_id,
             )
 
@@ -195,7 +197,9 @@ class TestRaces:
 
     ROUNDS = 10
 
-    def test_two_owners_who_demote_each_other_leave_one(self, make_tenant: Callable[..., Tenant]) -> None:
+    def test_two_owners_who_demote_each_other_leave_one(
+        self, make_tenant: Callable[..., Tenant]
+    ) -> None:
         for _ in range(self.ROUNDS):
             tenant = make_tenant()
             one, two = new_member(tenant, Role.OWNER), new_member(tenant, Role.OWNER)
@@ -208,14 +212,14 @@ class TestRaces:
             assert roles_of(tenant) == ["owner", "viewer"]
             assert [isinstance(outcome, Forbidden) for outcome in outcomes].count(True) == 1
 
-    def test_two_owners_who_leave_at_once_leave_one(self, make_tenant: Callable[..., Tenant]) -> None:
+    def test_two_owners_who_leave_at_once_leave_one(
+        self, make_tenant: Callable[..., Tenant]
+    ) -> None:
         for _ in range(self.ROUNDS):
             tenant = make_tenant()
             one, two = new_member(tenant, Role.OWNER), new_member(tenant, Role.OWNER)
 
-            outcomes = together(
-                lambda one=one: remove(one, one), lambda two=two: remove(two, two)
-            )
+            outcomes = together(lambda one=one: remove(one, one), lambda two=two: remove(two, two))
 
             assert roles_of(tenant) == ["owner"]
             assert [isinstance(o, members.LastOwner) for o in outcomes].count(True) == 1
@@ -265,7 +269,7 @@ class TestFirstOwner:
         assert members.appoint_first_owner(tenant=tenant, email=email).id == member.id
 
     def test_is_not_somebody_who_only_claims_the_address(self, tenant: Tenant) -> None:
-        squatter = new_account("founder", is_confirmed=False)
+        squatter = new_account("founder", is_confirmed=False, password=PASSWORD)
 
         with pytest.raises(members.EmailNotConfirmed):
             members.appoint_first_owner(tenant=tenant, email=squatter.address)

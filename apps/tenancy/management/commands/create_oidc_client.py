@@ -17,7 +17,7 @@ class Command(OperatorCommand):
 
     def handle(
         self,
-        id: Annotated[str, typer.Argument(help="The client_id, for example quintet-web.")],  # noqa: A002
+        id: Annotated[str, typer.Argument(help="The client_id, for example quintet-web.")],
         redirect_uri: Annotated[
             list[str], typer.Option(help="Where people come back to; may be given several times.")
         ],
@@ -26,17 +26,16 @@ class Command(OperatorCommand):
             list[str] | None, typer.Option(help="An origin whose pages may take tokens.")
         ] = None,
         ask: Annotated[
-            bool, typer.Option("--ask", help="Ask people for their consent: for other people's apps.")
+            bool,
+            typer.Option("--ask", help="Ask people for their consent: for other people's apps."),
         ] = False,
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Make the client; one that exists is not changed."""
         with transaction.atomic():
             if Client.objects.filter(id=id).exists():
                 raise CommandError(f"There is a client {id!r} already.")
-            client = Client(
-                id=id, name=name or id, type=Client.Type.PUBLIC, skip_consent=not ask
-            )
+            client = Client(id=id, name=name or id, type=Client.Type.PUBLIC, skip_consent=not ask)
             client.set_scopes(SCOPES)
             client.set_default_scopes(SCOPES)
             client.set_redirect_uris(redirect_uri)

@@ -25,7 +25,7 @@ class Command(OperatorCommand):
         create: Annotated[
             bool, typer.Option("--create", help="Make the account, or the membership, if missing.")
         ] = False,
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Print the token alone on standard output, or a JSON object with what it is good for."""
         where = tenants.get_tenant(slug=tenant)

@@ -18,10 +18,12 @@ class Command(OperatorCommand):
         self,
         revoke_old: Annotated[
             bool,
-            typer.Option("--revoke-old", help="A key leaked: refuse at once what older ones signed."),
+            typer.Option(
+                "--revoke-old", help="A key leaked: refuse at once what older ones signed."
+            ),
         ] = False,
         dry_run: DryRun = False,
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Make the key; every process signs with it within seconds."""
         effect = "are refused" if revoke_old else "stay valid until they expire"
@@ -33,5 +35,7 @@ class Command(OperatorCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         self.say(
-            f"Key {key.kid} signs from now on; older tokens {effect}.", as_format=format, kid=key.kid
+            f"Key {key.kid} signs from now on; older tokens {effect}.",
+            as_format=format,
+            kid=key.kid,
         )

@@ -1,5 +1,8 @@
 """What the views of this context have in common."""
 
+from typing import cast
+from uuid import UUID
+
 from apps.tenancy.api.views import ContextView
 from apps.users import queries
 from apps.users.api.viewers import viewer_of
@@ -11,6 +14,11 @@ class UsersView(ContextView):
 
     context = "users"
     idempotency_model = IdempotencyKey
+
+    @property
+    def named_profile_id(self) -> UUID:
+        """The profile that the address names."""
+        return cast(UUID, self.kwargs.get("profile_id"))
 
     @property
     def viewer(self) -> queries.Viewer:

@@ -6,11 +6,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel.errors import NotFound
 from apps.tenancy.api.permissions import PUBLIC, SIGNED_IN
+from apps.tenancy.api.requests import TenantRequest
 from apps.users import operations, queries
 from apps.users.api import bodies, rows
 from apps.users.api.viewers import check_may_change, check_may_look_inside
@@ -41,9 +41,9 @@ class ImageViewSet(UsersView):
         """Return the profile's images; answering a change, the profile."""
         if self.action == "replace":
             return queries.with_counts(queries.profiles_to_open(viewer=self.viewer))
-        return ProfileImage.objects.filter(profile_id=self.kwargs.get("profile_id"))
+        return ProfileImage.objects.filter(profile_id=self.named_profile_id)
 
-    def list(self, request: Request, profile_id: UUID) -> Response:
+    def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the images."""
         queries.open_profile(profile_id=profile_id, viewer=self.viewer)
         return self.list_rows(request)
@@ -54,14 +54,14 @@ class ImageViewSet(UsersView):
         request=bodies.ImagesSerializer,
         responses=rows.ProfileRowSerializer,
     )
-    def replace(self, request: Request, profile_id: UUID) -> Response:
+    def replace(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Set the images; answer with the profile."""
         check_may_change(request, profile_id=profile_id)
         values = self.body(bodies.ImagesSerializer)
         operations.set_images(
             profile_id=profile_id, images=values["images"], created_on=timezone.now()
         )
-        self.row_serializer = rows.ProfileRowSerializer
+        self.row_serializer = rows.ProfileRowSerializer  # type: ignore[misc,assignment]
         return self.show(request, id=profile_id)
 
 
@@ -86,7 +86,7 @@ class TagsViewSet(ProfileAnswerView):
         request=bodies.TagIdsSerializer,
         responses=rows.ProfileRowSerializer,
     )
-    def replace(self, request: Request, profile_id: UUID) -> Response:
+    def replace(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Set the tags."""
         check_may_change(request, profile_id=profile_id)
         values = self.body(bodies.TagIdsSerializer)
@@ -113,11 +113,11 @@ class CelebritiesViewSet(ProfileAnswerView):
         """Return the celebrities of the group; answering a change, the group."""
         if self.action != "list":
             return super().get_queryset()
-        members = GroupCelebrity.objects.filter(group_id=self.kwargs.get("profile_id"))
+        members = GroupCelebrity.objects.filter(group_id=self.named_profile_id)
         celebrities = queries.profiles(viewer=self.viewer)
         return queries.with_counts(celebrities.filter(id__in=members.values("celebrity_id")))
 
-    def list(self, request: Request, profile_id: UUID) -> Response:
+    def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the celebrities."""
         queries.open_profile(profile_id=profile_id, viewer=self.viewer)
         return self.list_rows(request)
@@ -128,7 +128,7 @@ class CelebritiesViewSet(ProfileAnswerView):
         request=bodies.CelebrityIdsSerializer,
         responses=rows.ProfileRowSerializer,
     )
-    def replace(self, request: Request, profile_id: UUID) -> Response:
+    def replace(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Set the celebrities."""
         check_may_change(request, profile_id=profile_id)
         values = self.body(bodies.CelebrityIdsSerializer)
@@ -151,7 +151,7 @@ class PrivacyViewSet(UsersView):
     serializer_class = bodies.PrivacySerializer
     access = {"retrieve": SIGNED_IN, "replace": SIGNED_IN}
 
-    def retrieve(self, request: Request, profile_id: UUID) -> Response:
+    def retrieve(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the levels."""
         return Response(check_may_look_inside(request, profile_id=profile_id).field_privacy)
 
@@ -160,7 +160,7 @@ class PrivacyViewSet(UsersView):
         request=bodies.PrivacySerializer,
         responses=OpenApiResponse(bodies.PrivacySerializer),
     )
-    def replace(self, request: Request, profile_id: UUID) -> Response:
+    def replace(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Set the levels."""
         check_may_change(request, profile_id=profile_id)
         values = self.body(bodies.PrivacySerializer)
@@ -184,9 +184,9 @@ class OfferViewSet(UsersView):
 
     def get_queryset(self) -> QuerySet[Offer]:
         """Return the celebrity's offers."""
-        return Offer.objects.filter(profile_id=self.kwargs.get("profile_id"))
+        return Offer.objects.filter(profile_id=self.named_profile_id)
 
-    def list(self, request: Request, profile_id: UUID) -> Response:
+    def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the offers."""
         queries.open_profile(profile_id=profile_id, viewer=self.viewer)
         return self.list_rows(request)
@@ -196,7 +196,7 @@ class OfferViewSet(UsersView):
         request=bodies.OfferSerializer,
         responses=rows.OfferRowSerializer,
     )
-    def replace(self, request: Request, profile_id: UUID, offer_type: str) -> Response:
+    def replace(self, request: TenantRequest, profile_id: UUID, offer_type: str) -> Response:
         """Make or change an offer."""
         _check_offer_type(offer_type)
         check_may_change(request, profile_id=profile_id)
@@ -208,7 +208,7 @@ class OfferViewSet(UsersView):
         )
         return self.show(request, id=offer.id)
 
-    def destroy(self, request: Request, profile_id: UUID, offer_type: str) -> Response:
+    def destroy(self, request: TenantRequest, profile_id: UUID, offer_type: str) -> Response:
         """Withdraw an offer."""
         _check_offer_type(offer_type)
         check_may_change(request, profile_id=profile_id)
@@ -240,14 +240,14 @@ class ShortLinkViewSet(UsersView):
 
     def get_queryset(self) -> QuerySet[ProfileShortLink]:
         """Return the profile's short links."""
-        return ProfileShortLink.objects.filter(profile_id=self.kwargs.get("profile_id"))
+        return ProfileShortLink.objects.filter(profile_id=self.named_profile_id)
 
-    def list(self, request: Request, profile_id: UUID) -> Response:
+    def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the short links."""
         queries.open_profile(profile_id=profile_id, viewer=self.viewer)
         return self.list_rows(request)
 
-    def create(self, request: Request, profile_id: UUID) -> Response:
+    def create(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Make a short link."""
         check_may_change(request, profile_id=profile_id)
         values = self.body(bodies.ShortLinkSerializer)
@@ -256,11 +256,11 @@ class ShortLinkViewSet(UsersView):
         )
         return self.show(request, status=201, id=link.id)
 
-    def location_of(self, request: Request, row: dict) -> str:
+    def location_of(self, request: TenantRequest, row: dict) -> str:
         """Return where the slug is resolved."""
         return f"/api/v1/short-links/{row['slug']}"
 
-    def destroy(self, request: Request, profile_id: UUID, slug: str) -> Response:
+    def destroy(self, request: TenantRequest, profile_id: UUID, slug: str) -> Response:
         """Remove a short link."""
         check_may_change(request, profile_id=profile_id)
         operations.delete_short_link(profile_id=profile_id, slug=slug)
@@ -277,7 +277,7 @@ class SlugViewSet(ProfileAnswerView):
 
     access: ClassVar = {"retrieve": PUBLIC, "go": PUBLIC}
 
-    def retrieve(self, request: Request, slug: str) -> Response:
+    def retrieve(self, request: TenantRequest, slug: str) -> Response:
         """Answer with the profile."""
         profile_id = queries.profile_id_of_slug(slug=slug, viewer=self.viewer)
         return self.show(request, id=profile_id)
@@ -286,7 +286,7 @@ class SlugViewSet(ProfileAnswerView):
         summary="Follow a short link",
         responses={302: OpenApiResponse(description="The profile is at `Location`.")},
     )
-    def go(self, request: Request, slug: str) -> Response:
+    def go(self, request: TenantRequest, slug: str) -> Response:
         """Redirect to the profile."""
         profile_id = queries.profile_id_of_slug(slug=slug, viewer=self.viewer)
         return Response(status=302, headers={"Location": f"/api/v1/profiles/{profile_id}"})
@@ -308,9 +308,9 @@ class StatusHistoryViewSet(UsersView):
 
     def get_queryset(self) -> QuerySet[ProfileStatusHistory]:
         """Return the profile's history."""
-        return ProfileStatusHistory.objects.filter(profile_id=self.kwargs.get("profile_id"))
+        return ProfileStatusHistory.objects.filter(profile_id=self.named_profile_id)
 
-    def list(self, request: Request, profile_id: UUID) -> Response:
+    def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the history."""
         check_may_look_inside(request, profile_id=profile_id)
         return self.list_rows(request)

@@ -5,10 +5,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.tenancy.api.permissions import SIGNED_IN
+from apps.tenancy.api.requests import TenantRequest
 from apps.users import operations, queries
 from apps.users.api import bodies, rows
 from apps.users.api.viewers import check_may_look_inside, fan_of
@@ -36,7 +36,7 @@ class FollowViewSet(UsersView):
         """Return the caller's follows."""
         return FanFollow.objects.active().filter(fan__keycloak_id=self.viewer.keycloak_id)
 
-    def retrieve(self, request: Request, profile_id: UUID) -> Response:
+    def retrieve(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the follow."""
         return self.show(request, celebrity_id=profile_id)
 
@@ -46,7 +46,7 @@ class FollowViewSet(UsersView):
         request=bodies.FollowSerializer,
         responses=rows.FollowRowSerializer,
     )
-    def follow(self, request: Request, profile_id: UUID) -> Response:
+    def follow(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Follow."""
         values = self.body(bodies.FollowSerializer)
         operations.follow(
@@ -62,7 +62,7 @@ class FollowViewSet(UsersView):
         request=bodies.NotificationsSerializer,
         responses=rows.FollowRowSerializer,
     )
-    def notify(self, request: Request, profile_id: UUID) -> Response:
+    def notify(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Change the notifications."""
         values = self.body(bodies.NotificationsSerializer)
         operations.set_notifications(
@@ -77,7 +77,7 @@ class FollowViewSet(UsersView):
         description="Unfollowing again changes nothing.",
         responses={204: None},
     )
-    def unfollow(self, request: Request, profile_id: UUID) -> Response:
+    def unfollow(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Unfollow."""
         queries.open_profile(profile_id=profile_id, viewer=self.viewer)
         operations.unfollow(
@@ -93,7 +93,7 @@ class FollowListView(UsersView):
     orderings = {"-followed_on": ("-followed_on", "-id")}
     default_ordering = "-followed_on"
 
-    def list(self, request: Request, profile_id: UUID) -> Response:
+    def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the follows."""
         check_may_look_inside(request, profile_id=profile_id)
         return self.list_rows(request)
@@ -111,7 +111,7 @@ class FollowerViewSet(FollowListView):
 
     def get_queryset(self) -> QuerySet[FanFollow]:
         """Return the follows of the celebrity."""
-        follows = FanFollow.objects.active().filter(celebrity_id=self.kwargs.get("profile_id"))
+        follows = FanFollow.objects.active().filter(celebrity_id=self.named_profile_id)
         return follows.filter(fan__in=Profile.objects.present())
 
 
@@ -127,7 +127,7 @@ class FollowingViewSet(FollowListView):
 
     def get_queryset(self) -> QuerySet[FanFollow]:
         """Return the fan's follows."""
-        follows = FanFollow.objects.active().filter(fan_id=self.kwargs.get("profile_id"))
+        follows = FanFollow.objects.active().filter(fan_id=self.named_profile_id)
         return follows.filter(celebrity__in=Profile.objects.present())
 
 
@@ -146,7 +146,7 @@ class BlockViewSet(UsersView):
         """Return the caller's blocks."""
         return Block.objects.filter(blocker__keycloak_id=self.viewer.keycloak_id)
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: TenantRequest) -> Response:
         """Answer with the blocks."""
         return self.list_rows(request)
 
@@ -156,7 +156,7 @@ class BlockViewSet(UsersView):
         request=None,
         responses=rows.BlockRowSerializer,
     )
-    def block(self, request: Request, profile_id: UUID) -> Response:
+    def block(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Block."""
         made = operations.block(
             blocker_id=fan_of(request).id, blocked_id=profile_id, blocked_at=timezone.now()
@@ -168,7 +168,7 @@ class BlockViewSet(UsersView):
         description="Unblocking again changes nothing; follows do not come back.",
         responses={204: None},
     )
-    def unblock(self, request: Request, profile_id: UUID) -> Response:
+    def unblock(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Unblock."""
         operations.unblock(blocker_id=fan_of(request).id, blocked_id=profile_id)
         return Response(status=204)

@@ -1,18 +1,17 @@
 """What became of a request whose reply got lost."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import orjson
 from django.apps import apps
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel import idempotency
 from apps.kernel.errors import NotFound
-from apps.tenancy.api.permissions import SIGNED_IN
+from apps.tenancy.api.permissions import SIGNED_IN, caller_id
+from apps.tenancy.api.requests import TenantRequest
 from apps.users.api.views.base import UsersView
 
 
@@ -30,7 +29,7 @@ def _tables() -> Iterator[type[idempotency.AbstractIdempotencyKey]]:
     """Yield every context's table of keys: the caller knows the key, not where it was used."""
     for model in apps.get_models():
         if issubclass(model, idempotency.AbstractIdempotencyKey):
-            yield cast(type[idempotency.AbstractIdempotencyKey], model)
+            yield model
 
 
 @extend_schema_view(
@@ -49,11 +48,11 @@ class AnsweredRequestViewSet(UsersView):
     serializer_class = AnsweredRequestSerializer
     access = {"retrieve": SIGNED_IN}
 
-    def retrieve(self, request: Request, key: str) -> Response:
+    def retrieve(self, request: TenantRequest, key: str) -> Response:
         """Answer with the stored reply."""
         idempotency.check_key(key)
         for model in _tables():
-            kept = idempotency.find(model, actor_id=request.user.id, key=key)
+            kept = idempotency.find(model, actor_id=caller_id(request), key=key)
             if kept is not None:
                 body = bytes(kept.reply)
                 return Response(

@@ -6,11 +6,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel.api import shaping
-from apps.tenancy.api.permissions import SIGNED_IN
+from apps.tenancy.api.permissions import SIGNED_IN, caller_id
+from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.models import Role
 from apps.users import operations, queries
 from apps.users.api import bodies, rows
@@ -70,18 +70,18 @@ class MeViewSet(UsersView):
         own = Profile.objects.present().filter(keycloak_id=self.viewer.keycloak_id)
         return queries.with_counts(own)
 
-    def retrieve(self, request: Request) -> Response:
+    def retrieve(self, request: TenantRequest) -> Response:
         """Answer with the caller."""
         return Response(self._me(request))
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: TenantRequest) -> Response:
         """Make the fan profile."""
         values = self.body(bodies.MeCreateSerializer)
         existed = queries.profile_of_person(
-            keycloak_id=request.user.id, profile_type=ProfileType.FAN
+            keycloak_id=caller_id(request), profile_type=ProfileType.FAN
         )
         operations.ensure_fan_profile(
-            keycloak_id=request.user.id,
+            keycloak_id=caller_id(request),
             display_name=values.get("display_name") or name_of(request),
             created_on=timezone.now(),
         )
@@ -89,7 +89,7 @@ class MeViewSet(UsersView):
             self._me(request), status=200 if existed else 201, headers={"Location": request.path}
         )
 
-    def partial_update(self, request: Request) -> Response:
+    def partial_update(self, request: TenantRequest) -> Response:
         """Change fan profile and preferences."""
         values = self.body(bodies.MeChangeSerializer, partial=True)
         operations.update_person(
@@ -100,9 +100,9 @@ class MeViewSet(UsersView):
         )
         return Response(self._me(request))
 
-    def destroy(self, request: Request) -> Response:
+    def destroy(self, request: TenantRequest) -> Response:
         """Erase the caller."""
-        operations.erase_person(keycloak_id=request.user.id, erased_at=timezone.now())
+        operations.erase_person(keycloak_id=caller_id(request), erased_at=timezone.now())
         return Response(status=204)
 
     @extend_schema(
@@ -114,15 +114,15 @@ class MeViewSet(UsersView):
         request=bodies.CelebritySerializer,
         responses={201: MeSerializer},
     )
-    def become_celebrity(self, request: Request) -> Response:
+    def become_celebrity(self, request: TenantRequest) -> Response:
         """Add a celebrity profile."""
         values = self.body(bodies.CelebritySerializer)
         operations.become_celebrity(
-            keycloak_id=request.user.id, values=values, created_on=timezone.now()
+            keycloak_id=caller_id(request), values=values, created_on=timezone.now()
         )
         return Response(self._me(request), status=201, headers={"Location": "/api/v1/me"})
 
-    def _me(self, request: Request) -> dict[str, Any]:
+    def _me(self, request: TenantRequest) -> dict[str, Any]:
         shape = shaping.shape_of(serializer=self.row_serializer, request=request)
         found = shaping.finish(
             serializer=self.row_serializer,
@@ -133,7 +133,7 @@ class MeViewSet(UsersView):
         by_type = {row["profile_type"]: row for row in found}
         columns = rows.PreferencesRowSerializer.Meta.fields
         preferences = Preferences.objects.filter(
-            profile__keycloak_id=request.user.id, profile__profile_type=ProfileType.FAN
+            profile__keycloak_id=caller_id(request), profile__profile_type=ProfileType.FAN
         )
         return {
             "keycloak_id": request.user.id,

@@ -7,11 +7,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.kernel.errors import Forbidden, Invalid
 from apps.tenancy.api.permissions import EDITOR, PUBLIC, SIGNED_IN, Rank, has_rank
+from apps.tenancy.api.requests import TenantRequest
 from apps.users import operations, queries
 from apps.users.api.bodies import ProfileChangeSerializer, ProfileCreateSerializer
 from apps.users.api.filters import ProfileFilter
@@ -88,7 +88,7 @@ class ProfileViewSet(UsersView):
         wanted = request is not None and request.query_params.get("is_deleted", "")
         return bool(wanted) and str(wanted).lower() == "true"
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: TenantRequest) -> Response:
         """Answer with a page of profiles."""
         is_search = bool(request.query_params.get("search", "").strip())
         if is_search:
@@ -97,11 +97,11 @@ class ProfileViewSet(UsersView):
             raise Invalid(fields={"ordering": ["Only a search has a relevance; add `search`."]})
         return self.list_rows(request)
 
-    def retrieve(self, request: Request, profile_id: UUID) -> Response:
+    def retrieve(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with a profile."""
         return self.show(request, id=profile_id)
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: TenantRequest) -> Response:
         """Make a profile."""
         values = self.body(ProfileCreateSerializer)
         kind = values.pop("profile_type")
@@ -117,7 +117,9 @@ class ProfileViewSet(UsersView):
         )
         return self.show(request, status=201, id=profile.id)
 
-    def _own_values(self, request: Request, kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    def _own_values(
+        self, request: TenantRequest, kind: str, values: dict[str, Any]
+    ) -> dict[str, Any]:
         """Return what a person's own profile or group is made of."""
         if values.get("keycloak_id") == request.user.id:
             del values["keycloak_id"]
@@ -126,7 +128,7 @@ class ProfileViewSet(UsersView):
             return {**values, "owner_id": fan_of(request).id}
         return {**values, "keycloak_id": request.user.id}
 
-    def partial_update(self, request: Request, profile_id: UUID) -> Response:
+    def partial_update(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Change a profile."""
         check_may_change(request, profile_id=profile_id)
         self.check_match(request, id=profile_id)
@@ -136,7 +138,7 @@ class ProfileViewSet(UsersView):
         operations.update_profile(profile_id=profile_id, changes=changes, updated_at=timezone.now())
         return self.show(request, id=profile_id)
 
-    def destroy(self, request: Request, profile_id: UUID) -> Response:
+    def destroy(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Delete a profile."""
         check_may_change(request, profile_id=profile_id)
         self.check_match(request, id=profile_id)
@@ -146,19 +148,19 @@ class ProfileViewSet(UsersView):
     @extend_schema(
         summary="Restore a deleted profile", request=None, responses=ProfileRowSerializer
     )
-    def restore(self, request: Request, profile_id: UUID) -> Response:
+    def restore(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Bring a deleted profile back."""
         operations.restore_profile(profile_id=profile_id, restored_at=timezone.now())
         return self.show(request, id=profile_id)
 
     @extend_schema(summary="Approve a group", request=None, responses=ProfileRowSerializer)
-    def approve(self, request: Request, profile_id: UUID) -> Response:
+    def approve(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Let a group be seen."""
         operations.approve_group(profile_id=profile_id, approved_at=timezone.now())
         return self.show(request, id=profile_id)
 
     @extend_schema(summary="Reject a group", request=None, responses=ProfileRowSerializer)
-    def reject(self, request: Request, profile_id: UUID) -> Response:
+    def reject(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Keep a group from being seen."""
         operations.reject_group(profile_id=profile_id, rejected_at=timezone.now())
         return self.show(request, id=profile_id)

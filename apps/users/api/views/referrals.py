@@ -3,10 +3,10 @@
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.tenancy.api.permissions import SIGNED_IN
+from apps.tenancy.api.permissions import SIGNED_IN, caller_id
+from apps.tenancy.api.requests import TenantRequest
 from apps.users import operations, queries
 from apps.users.api import bodies, rows
 from apps.users.api.viewers import check_may_change, fan_of
@@ -41,17 +41,17 @@ class ReferralCodeViewSet(UsersView):
             Q(profile__keycloak_id=me) | Q(profile__owner__keycloak_id=me)
         )
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: TenantRequest) -> Response:
         """Answer with the codes."""
         return self.list_rows(request)
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: TenantRequest) -> Response:
         """Make a code."""
         values = self.body(bodies.ReferralCodeSerializer)
         profile_id = values.pop("profile_id", None)
         if profile_id is None:
             celebrity = queries.profile_of_person(
-                keycloak_id=request.user.id, profile_type=ProfileType.CELEBRITY
+                keycloak_id=caller_id(request), profile_type=ProfileType.CELEBRITY
             )
             profile_id = (celebrity or fan_of(request)).id
         else:
@@ -67,7 +67,7 @@ class ReferralCodeViewSet(UsersView):
         request=None,
         responses={204: None},
     )
-    def use(self, request: Request, code: str) -> Response:
+    def use(self, request: TenantRequest, code: str) -> Response:
         """Come by a code."""
         operations.use_referral_code(code=code, fan_id=fan_of(request).id, used_at=timezone.now())
         return Response(status=204)
