@@ -53,7 +53,7 @@ def django_db_setup(servers: None, django_db_blocker: Any) -> Iterator[None]:
         connections.close_all()
 
 
-def admin() -> psycopg.Connection:
+def admin(*, database: str = "postgres") -> psycopg.Connection:
     """Connect as the server's privileged user."""
     server = settings.OWNER_SERVERS["default"]
     return psycopg.connect(
@@ -61,7 +61,7 @@ def admin() -> psycopg.Connection:
         port=server.port or None,
         user=server.user or None,
         password=server.password or None,
-        dbname="postgres",
+        dbname=database,
         autocommit=True,
     )
 
@@ -69,7 +69,8 @@ def admin() -> psycopg.Connection:
 def ensure_template() -> str:
     """Return the prefix of a set of migrated databases, made if the migrations are new."""
     digest = homes.fingerprint_of_everything()[:12]
-    prefix = f"template_{digest}"
+    # A run with a prefix of its own leaves nothing behind that another could find.
+    prefix = "_".join(filter(None, (os.environ.get("QUINTET_TEST_PREFIX"), "template", digest)))
     with admin() as connection:
         connection.execute("SELECT pg_advisory_lock(7105000099)")
         finished = connection.execute(

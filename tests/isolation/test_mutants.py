@@ -4,15 +4,12 @@ A mutant lives in one transaction of the server's privileged user, on the databa
 and is rolled back: nobody else ever sees it.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from django.conf import settings
-from psycopg import sql
 
-from apps.kernel.ids import uuid7
 from apps.tenancy import verification
 from apps.tenancy.models import Home
 from apps.tenancy.verification.sweep import examine
@@ -344,16 +341,14 @@ def database_of_users() -> str:
 
 @pytest.fixture
 def laboratory(home: str) -> Iterator[Laboratory]:
-    server = settings.OWNER_SERVERS[ALIAS]
-    with psycopg.connect(
-        host=server.host,
-        port=server.port or None,
-        user=server.user or None,
-        password=server.password or None,
-        dbname=database_of_users(),
-    ) as connection:
-        yield Laboratory(connection, home)
-        connection.rollback()
+    with admin(database=database_of_users()) as connection:
+        with connection.transaction(force_rollback=True):
+            # Rows that other tests left would keep some mutants from being made at all.
+            connection.execute("SET LOCAL session_replication_role = replica")
+            for table in ("profile_short_links", "profile_tags", "profiles"):
+                connection.execute(f"DELETE FROM {home}.{table}")
+            connection.execute("SET LOCAL session_replication_role = origin")
+            yield Laboratory(connection, home)
 
 
 class TestSweepSeesEveryMutant:
@@ -391,18 +386,11 @@ class TestSweepSeesEveryMutant:
             laboratory.damage(WALLED, table=f"{laboratory.home}.{table}")
 
     def test_the_control_plane_holds_no_homes(self) -> None:
-        server = settings.OWNER_SERVERS["default"]
-        with psycopg.connect(
-            host=server.host,
-            port=server.port or None,
-            user=server.user or None,
-            password=server.password or None,
-            dbname=database_name(prefix=settings.DATABASE_PREFIX, alias="default"),
-        ) as connection:
+        name = database_name(prefix=settings.DATABASE_PREFIX, alias="default")
+        with admin(database=name) as connection, connection.transaction(force_rollback=True):
             connection.execute("CREATE SCHEMA pool_1")
             with connection.cursor() as cursor:
                 report = examine(cursor=cursor, alias="default", states={})
-            connection.rollback()
 
         assert {fault.rule for fault in report.faults} == {"homes"}
         assert verification.sweep(aliases=["default"]).is_clean

@@ -63,7 +63,7 @@ class Storm:
 
     def client(self, number: int) -> None:
         """Work for one tenant, as requests come: one block after the other."""
-        dice = random.Random(number)  # noqa: S311
+        dice = random.Random(number)
         tenant = self.tenants[number % TENANTS]
         deeds = [self.read, self.read, self.stream, self.write, self.fail, self.undo, self.wait]
         try:
@@ -188,7 +188,7 @@ def storm(make_tenant: Callable[..., Tenant], home: str) -> Iterator[Storm]:
         yield found
 
 
-class through:  # noqa: N801
+class through:
     """Have new connections to the users database go through the pooler."""
 
     def __init__(self, directory: Path) -> None:

@@ -89,13 +89,13 @@ def plain(world: World, reply: Any) -> tuple[int, str, dict[str, str]]:
 
 
 def clean(world: World, text: str) -> str:
+    text = re.sub(r"-[0-9a-f]{32}@", "@", text)
     kept = {value: kind for kind, value in world.ids.items()}
     # Codes and slugs come out of the mark; invitations are sent to it.
     for value in sorted(kept, key=len, reverse=True):
         text = text.replace(value, f"<{kept[value]}>")
     text = text.replace(world.mark, "<mark>").replace(world.tenant.slug, "<slug>")
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text)
-    text = re.sub(r"<mark>-[0-9a-f]{32}@", "<mark>@", text)
     text = re.sub(r'"(next|previous)":"[^"]+"', r'"\1":"<page>"', text)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<time>", text)
 

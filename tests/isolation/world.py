@@ -24,7 +24,6 @@ from apps.users.models import (
     IdempotencyKey,
     Offer,
     OfferType,
-    Profile,
     ProfileImage,
     ProfileShortLink,
     ProfileTag,

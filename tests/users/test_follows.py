@@ -132,7 +132,7 @@ class TestManyAtOnce:
             try:
                 with binding.bind(tenant, writes="users"):
                     return work(number)
-            except Exception as error:  # noqa: BLE001 - the test looks at what came of each
+            except Exception as error:
                 return error
             finally:
                 connections.close_all()

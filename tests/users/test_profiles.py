@@ -104,9 +104,11 @@ class TestStatusHistory:
                 "DELETE FROM profile_status_history",
                 "TRUNCATE fan_follow_changes",
             ):
-                with pytest.raises(ProgrammingError, match="append-only"):
-                    with connections["users"].cursor() as cursor:
-                        cursor.execute(statement)
+                with (
+                    pytest.raises(ProgrammingError, match="append-only"),
+                    connections["users"].cursor() as cursor,
+                ):
+                    cursor.execute(statement)
 
 
 class TestErasePerson:

@@ -1,12 +1,21 @@
 """The OpenAPI document: what every operation has in common, said once."""
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_type_hints
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import (
+    ResolvedComponent,
+    build_array_type,
+    build_object_type,
+    resolve_type_hint,
+)
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from apps.kernel.api.problems import MEDIA_TYPE
+from apps.kernel.references import offer_of
 
 SAFE = ("GET", "HEAD")
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -136,6 +145,34 @@ class Schema(AutoSchema):
         if access is not None and not access.signed_in:
             return [*auth, {}]
         return auth
+
+
+class ExpansionSchema(OpenApiSerializerFieldExtension):
+    """What an expansion adds: the contract of the context that owns it."""
+
+    target_class = "apps.kernel.api.shaping.ExpansionField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """Return a reference to the contract's component, made on first use."""
+        expansion = self.target.expansion
+        contract = offer_of(expansion.target).contract
+        component = ResolvedComponent(
+            name=contract.__name__, type=ResolvedComponent.SCHEMA, object=contract
+        )
+        if component not in auto_schema.registry:
+            hints = get_type_hints(contract)
+            properties = {
+                field.name: resolve_type_hint(hints[field.name]) for field in fields(contract)
+            }
+            component.schema = build_object_type(
+                properties=properties,
+                required=list(properties),
+                description=" ".join((contract.__doc__ or "").split()),
+            )
+            auto_schema.registry.register(component)
+        if expansion.many:
+            return dict(build_array_type(component.ref))
+        return {"oneOf": [component.ref, {"type": "null"}]}
 
 
 def add_problems(

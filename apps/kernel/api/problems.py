@@ -105,7 +105,8 @@ def document(problem: Problem) -> dict[str, Any]:
 def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's exception handler: every exception becomes a problem document."""
     problem = to_problem(exc)
-    if problem.status >= 500:
+    # A problem that was raised on purpose, such as 503, is an answer; its raiser logs what it knows.
+    if problem.status >= 500 and problem is not exc:
         logger.error("unhandled error in the API", exc_info=exc)
     response = Response(document(problem), status=problem.status, headers=problem.headers)
     response.content_type = MEDIA_TYPE

@@ -53,6 +53,18 @@ class Shape:
     hidden: frozenset[str] = frozenset()
 
 
+class ExpansionField(serializers.Field):
+    """Stands for an expansion in the OpenAPI document; replies are made of rows, not of fields."""
+
+    def __init__(self, expansion: Expansion) -> None:
+        self.expansion = expansion
+        super().__init__(read_only=True, required=False)
+
+    def to_representation(self, value: Any) -> Any:
+        """Return it as it is."""
+        return value
+
+
 class RowSerializer(serializers.ModelSerializer):
     """Declares the fields of a reply; its `stitches` and `expansions` say what is not a column."""
 
@@ -60,6 +72,11 @@ class RowSerializer(serializers.ModelSerializer):
     expansions: ClassVar[Mapping[str, Expansion]] = {}
     # Columns that are fetched for the post-processing of a row, and not shown.
     needed: ClassVar[Sequence[str]] = ()
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """Return the declared fields, and those that `?expand=` adds."""
+        added = {name: ExpansionField(each) for name, each in self.expansions.items()}
+        return {**super().get_fields(), **added}
 
     @classmethod
     def finish(cls, rows: list[Row], *, request: Request) -> None:

@@ -106,7 +106,7 @@ def _limits_of(request: Request) -> list[Limit]:
     tenant = getattr(request, "tenant", None)
     account = getattr(request.user, "id", None) or _address(request)
     # The braces keep both keys on one node of a cluster.
-    scope = f"rate:{{{tenant.id if tenant else host_of(request._request)}}}"
+    scope = f"{{{tenant.id if tenant else host_of(request._request)}}}:rate"
     limits = []
     if tenant is not None and settings.RATE_LIMIT_PER_TENANT:
         limits.append(Limit("tenant", f"{scope}:tenant", settings.RATE_LIMIT_PER_TENANT))

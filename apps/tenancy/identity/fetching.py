@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 MAX_BYTES = 512 * 1024
+MAX_URL_LENGTH = 500
 _CHUNK = 16 * 1024
 
 
@@ -30,19 +31,20 @@ def fault_of_url(url: str) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "This is not a URL."
-    if parts.scheme not in {"https", "http"} or not host or len(url) > 500:
-        return "This is not an https URL."
-    if parts.scheme == "http" and not settings.ALLOW_INSECURE_ISSUERS:
-        return "It must begin with https://."
-    if parts.username or parts.password or parts.query or parts.fragment:
-        return "It can't carry a user, a query or a fragment."
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return "It can only hold printable ASCII characters."
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return None if _may_connect(address) else "It leads to an address that is not public."
+    faults = {
+        "This is not an https URL.": parts.scheme not in {"https", "http"} or not host,
+        "It is too long.": len(url) > MAX_URL_LENGTH,
+        "It must begin with https://.": parts.scheme == "http"
+        and not settings.ALLOW_INSECURE_ISSUERS,
+        "It can't carry a user, a query or a fragment.": any(
+            (parts.username, parts.password, parts.query, parts.fragment)
+        ),
+        "It can only hold printable ASCII characters.": not url.isascii()
+        or not url.isprintable()
+        or " " in url,
+        "It leads to an address that is not public.": not _may_name(host or ""),
+    }
+    return next((fault for fault, is_so in faults.items() if is_so), None)
 
 
 def fetch_json(url: str) -> Any:
@@ -74,6 +76,14 @@ def _read(response: Any, *, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError("too slow")
     return body
+
+
+def _may_name(host: str) -> bool:
+    """Whether a URL may name a host; where a name leads is looked at when connecting."""
+    try:
+        return _may_connect(ipaddress.ip_address(host))
+    except ValueError:
+        return True
 
 
 def _may_connect(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -12,181 +12,532 @@ import apps.tenancy.models.issuer
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SigningKey',
+            name="SigningKey",
             fields=[
-                ('kid', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('sealed_private_key', models.TextField()),
-                ('created_at', models.DateTimeField()),
-                ('retires_at', models.DateTimeField(null=True)),
+                ("kid", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("sealed_private_key", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                ("retires_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, null=True, unique=True)),
-                ('name', models.CharField(blank=True, default='', max_length=200)),
-                ('issuer', models.CharField(blank=True, default='', max_length=500)),
-                ('asserted_email', models.EmailField(blank=True, default='', max_length=254)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, null=True, unique=True)),
+                ("name", models.CharField(blank=True, default="", max_length=200)),
+                ("issuer", models.CharField(blank=True, default="", max_length=500)),
+                ("asserted_email", models.EmailField(blank=True, default="", max_length=254)),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Home',
+            name="Home",
             fields=[
-                ('name', models.CharField(max_length=63, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^(pool_[1-9][0-9]{0,5}|t_[a-z0-9_]{1,60})$')])),
-                ('kind', models.CharField(choices=[('POOL', 'Shared by many tenants'), ('OWN', "One tenant's own")], max_length=4)),
-                ('state', models.CharField(choices=[('PREPARING', 'Schemas are being made'), ('READY', 'Takes tenants'), ('FULL', 'Takes no further tenants')], default='PREPARING', max_length=9)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        primary_key=True,
+                        serialize=False,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(pool_[1-9][0-9]{0,5}|t_[a-z0-9_]{1,60})$"
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("POOL", "Shared by many tenants"), ("OWN", "One tenant's own")],
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("PREPARING", "Schemas are being made"),
+                            ("READY", "Takes tenants"),
+                            ("FULL", "Takes no further tenants"),
+                        ],
+                        default="PREPARING",
+                        max_length=9,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['POOL', 'OWN'])), name='home_kind'), models.CheckConstraint(condition=models.Q(('state__in', ['PREPARING', 'READY', 'FULL'])), name='home_state'), models.CheckConstraint(condition=models.Q(('name__regex', '^(pool_[1-9][0-9]{0,5}|t_[a-z0-9_]{1,60})$')), name='home_name')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["POOL", "OWN"])), name="home_kind"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["PREPARING", "READY", "FULL"])),
+                        name="home_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("name__regex", "^(pool_[1-9][0-9]{0,5}|t_[a-z0-9_]{1,60})$")
+                        ),
+                        name="home_name",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Tenant',
+            name="Tenant",
             fields=[
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.CharField(max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$')])),
-                ('name', models.CharField(max_length=200)),
-                ('status', models.CharField(choices=[('PROVISIONING', 'Being set up'), ('ACTIVE', 'Served'), ('SUSPENDED', 'Refused, with everything kept')], db_index=True, default='PROVISIONING', max_length=12)),
-                ('trusts_embedded_issuer', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('suspended_at', models.DateTimeField(blank=True, null=True)),
-                ('home', models.ForeignKey(db_column='schema_name', on_delete=django.db.models.deletion.PROTECT, related_name='tenants', to='tenancy.home')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "slug",
+                    models.CharField(
+                        max_length=60,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$"
+                            )
+                        ],
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PROVISIONING", "Being set up"),
+                            ("ACTIVE", "Served"),
+                            ("SUSPENDED", "Refused, with everything kept"),
+                        ],
+                        db_index=True,
+                        default="PROVISIONING",
+                        max_length=12,
+                    ),
+                ),
+                ("trusts_embedded_issuer", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("suspended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "home",
+                    models.ForeignKey(
+                        db_column="schema_name",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tenants",
+                        to="tenancy.home",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('support', 'Support'), ('editor', 'Editor'), ('admin', 'Admin'), ('owner', 'Owner')], max_length=7)),
-                ('joined_at', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='tenancy.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "Viewer"),
+                            ("support", "Support"),
+                            ("editor", "Editor"),
+                            ("admin", "Admin"),
+                            ("owner", "Owner"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("joined_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="tenancy.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Issuer',
+            name="Issuer",
             fields=[
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('url', models.CharField(max_length=500)),
-                ('audience', models.CharField(max_length=500)),
-                ('jwks_uri', models.CharField(blank=True, default='', max_length=500)),
-                ('algorithms', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=8), default=apps.tenancy.models.issuer.default_algorithms, size=None)),
-                ('subject_claim', models.CharField(default='sub', max_length=100)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='issuers', to='tenancy.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("url", models.CharField(max_length=500)),
+                ("audience", models.CharField(max_length=500)),
+                ("jwks_uri", models.CharField(blank=True, default="", max_length=500)),
+                (
+                    "algorithms",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=8),
+                        default=apps.tenancy.models.issuer.default_algorithms,
+                        size=None,
+                    ),
+                ),
+                ("subject_claim", models.CharField(default="sub", max_length=100)),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="issuers",
+                        to="tenancy.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254)),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('support', 'Support'), ('editor', 'Editor'), ('admin', 'Admin'), ('owner', 'Owner')], max_length=7)),
-                ('status', models.CharField(choices=[('PENDING', 'Waiting for an answer'), ('ACCEPTED', 'Accepted'), ('DECLINED', 'Declined by whom it was sent to'), ('REVOKED', 'Taken back'), ('EXPIRED', 'Too old when somebody was invited again')], default='PENDING', max_length=8)),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('accepted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='tenancy.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "Viewer"),
+                            ("support", "Support"),
+                            ("editor", "Editor"),
+                            ("admin", "Admin"),
+                            ("owner", "Owner"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "Waiting for an answer"),
+                            ("ACCEPTED", "Accepted"),
+                            ("DECLINED", "Declined by whom it was sent to"),
+                            ("REVOKED", "Taken back"),
+                            ("EXPIRED", "Too old when somebody was invited again"),
+                        ],
+                        default="PENDING",
+                        max_length=8,
+                    ),
+                ),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                (
+                    "accepted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitations",
+                        to="tenancy.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Domain',
+            name="Domain",
             fields=[
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('domain', models.CharField(max_length=253, unique=True, validators=[django.core.validators.RegexValidator('^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')])),
-                ('is_primary', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='domains', to='tenancy.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "domain",
+                    models.CharField(
+                        max_length=253,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+                            )
+                        ],
+                    ),
+                ),
+                ("is_primary", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="domains",
+                        to="tenancy.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('email__isnull', False), ('issuer', '')), models.Q(models.Q(('issuer', ''), _negated=True), ('email', None)), _connector='OR'), name='account_signs_in_with_email_or_elsewhere'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("email__isnull", False), ("issuer", "")),
+                    models.Q(models.Q(("issuer", ""), _negated=True), ("email", None)),
+                    _connector="OR",
+                ),
+                name="account_signs_in_with_email_or_elsewhere",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='account_email_is_lower_case'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),
+                name="account_email_is_lower_case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['PROVISIONING', 'ACTIVE', 'SUSPENDED'])), name='tenant_status'),
+            model_name="tenant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["PROVISIONING", "ACTIVE", "SUSPENDED"])),
+                name="tenant_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$')), name='tenant_slug'),
+            model_name="tenant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("slug__regex", "^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$")),
+                name="tenant_slug",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'SUSPENDED'), ('suspended_at__isnull', False)), models.Q(models.Q(('status', 'SUSPENDED'), _negated=True), ('suspended_at__isnull', True)), _connector='OR'), name='tenant_suspended_at'),
+            model_name="tenant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "SUSPENDED"), ("suspended_at__isnull", False)),
+                    models.Q(
+                        models.Q(("status", "SUSPENDED"), _negated=True),
+                        ("suspended_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="tenant_suspended_at",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('tenant', 'account'), name='membership_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "account"), name="membership_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['viewer', 'support', 'editor', 'admin', 'owner'])), name='membership_role'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["viewer", "support", "editor", "admin", "owner"])),
+                name="membership_role",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='issuer',
-            constraint=models.UniqueConstraint(fields=('tenant', 'url'), name='issuer_once'),
+            model_name="issuer",
+            constraint=models.UniqueConstraint(fields=("tenant", "url"), name="issuer_once"),
         ),
         migrations.AddConstraint(
-            model_name='issuer',
-            constraint=models.CheckConstraint(condition=models.Q(('algorithms__contained_by', ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA']), models.Q(('algorithms', []), _negated=True)), name='issuer_algorithms'),
+            model_name="issuer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "algorithms__contained_by",
+                        [
+                            "RS256",
+                            "RS384",
+                            "RS512",
+                            "PS256",
+                            "PS384",
+                            "PS512",
+                            "ES256",
+                            "ES384",
+                            "EdDSA",
+                        ],
+                    ),
+                    models.Q(("algorithms", []), _negated=True),
+                ),
+                name="issuer_algorithms",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='issuer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('url', ''), _negated=True), models.Q(('audience', ''), _negated=True), models.Q(('subject_claim', ''), _negated=True)), name='issuer_is_complete'),
+            model_name="issuer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("url", ""), _negated=True),
+                    models.Q(("audience", ""), _negated=True),
+                    models.Q(("subject_claim", ""), _negated=True),
+                ),
+                name="issuer_is_complete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'PENDING')), fields=('tenant', 'email'), name='invitation_one_pending'),
+            model_name="invitation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "PENDING")),
+                fields=("tenant", "email"),
+                name="invitation_one_pending",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['viewer', 'support', 'editor', 'admin', 'owner'])), name='invitation_role'),
+            model_name="invitation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["viewer", "support", "editor", "admin", "owner"])),
+                name="invitation_role",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['PENDING', 'ACCEPTED', 'DECLINED', 'REVOKED', 'EXPIRED'])), name='invitation_status'),
+            model_name="invitation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["PENDING", "ACCEPTED", "DECLINED", "REVOKED", "EXPIRED"])
+                ),
+                name="invitation_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('status', 'PENDING')), models.Q(models.Q(('status', 'PENDING'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='invitation_decided_at'),
+            model_name="invitation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at", None), ("status", "PENDING")),
+                    models.Q(
+                        models.Q(("status", "PENDING"), _negated=True),
+                        ("decided_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="invitation_decided_at",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='invitation_email_is_lower_case'),
+            model_name="invitation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),
+                name="invitation_email_is_lower_case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='domain',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_primary', True)), fields=('tenant',), name='domain_one_primary'),
+            model_name="domain",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_primary", True)),
+                fields=("tenant",),
+                name="domain_one_primary",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='domain',
-            constraint=models.CheckConstraint(condition=models.Q(('domain__regex', '^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')), name='domain_is_a_host'),
+            model_name="domain",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "domain__regex",
+                        "^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+                    )
+                ),
+                name="domain_is_a_host",
+            ),
         ),
     ]

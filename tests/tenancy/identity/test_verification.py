@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import jwt
 import pytest
@@ -147,10 +146,10 @@ class TestABadToken:
             ({"iss": ["https://quintet.test"]}, "issuer-not-trusted"),
             ({"sub": None}, "invalid-token"),
             ({"sub": "ada"}, "invalid-token"),
-            ({"sub": str(uuid4())}, "invalid-token"),
+            ({"sub": "0190f5e4-5a2c-7c3e-8f11-2a7b3c4d5e6f"}, "invalid-token"),
             ({"token_use": "refresh"}, "invalid-token"),
             ({"token_use": None}, "invalid-token"),
-            ({"tenant": str(uuid4())}, "token-for-another-tenant"),
+            ({"tenant": "0190f5e4-5a2c-7c3e-8f11-2a7b3c4d5e6f"}, "token-for-another-tenant"),
         ],
         ids=str,
     )

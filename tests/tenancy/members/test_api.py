@@ -1,5 +1,6 @@
 """The API of members, invitations and issuers: a table of who may, and the tenants kept apart."""
 
+import itertools
 import re
 from typing import Any
 from uuid import uuid4
@@ -84,15 +85,19 @@ class TestWhoMay:
 
 
 class TestTenantsApart:
-    @pytest.mark.parametrize("kind", ["members", "invitations", "issuers"])
-    @pytest.mark.parametrize("method", ["get", "patch", "delete"])
+    @pytest.mark.parametrize(
+        ("kind", "method"),
+        [
+            *itertools.product(["members", "invitations", "issuers"], ["get", "delete"]),
+            ("members", "patch"),
+            ("issuers", "patch"),
+        ],
+    )
     def test_another_tenants_id_is_answered_like_none(
         self, tenant: Tenant, rival: Tenant, staff: Any, kind: str, method: str
     ) -> None:
         client = client_for(tenant, staff, Role.OWNER)
         body = {"members": {"role": "viewer"}, "issuers": {"is_active": False}}.get(kind)
-        if method == "patch" and body is None:
-            pytest.skip("invitations are not changed")
 
         answers = [
             getattr(client, method)(f"/api/v1/{kind}/{row_id}", body, format="json")
@@ -275,7 +280,7 @@ class TestIssuers:
             ({"algorithms": []}, "algorithms"),
             ({"audience": ""}, "audience"),
             ({"audience": "a\x00"}, "audience"),
-            ({"tenant_id": str(uuid4())}, "tenant_id"),
+            ({"tenant_id": "0190f5e4-5a2c-7c3e-8f11-2a7b3c4d5e6f"}, "tenant_id"),
         ],
         ids=str,
     )

@@ -19,9 +19,7 @@ class Command(OperatorCommand):
 
     def handle(
         self,
-        database: Annotated[
-            str, typer.Option(help=f"Only this one: {', '.join(PLAN)}.")
-        ] = "",
+        database: Annotated[str, typer.Option(help=f"Only this one: {', '.join(PLAN)}.")] = "",
         home: Annotated[str, typer.Option(help="Only this home, in every database.")] = "",
         format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
     ) -> None:
