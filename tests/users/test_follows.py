@@ -1,5 +1,7 @@
 """Following and blocking, one at a time and many at once."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -156,6 +158,32 @@ class TestManyAtOnce:
 
         assert len(set(results)) == 8, results
         assert committed(lambda: followers_of(celebrity)) == 8
+
+    def test_an_erasure_leaves_no_follow_on_the_tombstone(self, tenant, committed):
+        ann = uuid7()
+        fan, celebrity = committed(lambda: (FanFactory(keycloak_id=ann), CelebrityFactory()))
+        erased = threading.Event()
+
+        def follow_meanwhile():
+            erased.wait(5)
+            try:
+                with binding.bind(tenant, writes="users"):
+                    return follow(fan, celebrity)
+            except Exception as error:
+                return error
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(1) as pool:
+            with binding.bind(tenant, writes="users"):
+                operations.erase_person(keycloak_id=ann, erased_at=timezone.now())
+                later = pool.submit(follow_meanwhile)
+                erased.set()
+                time.sleep(0.5)
+            result = later.result()
+
+        assert isinstance(result, NotFound), result
+        assert committed(lambda: FanFollow.objects.active().count()) == 0
 
     def test_a_block_wins_over_a_follow(self, tenant, committed):
         fan, celebrity = committed(lambda: (FanFactory(), CelebrityFactory()))

@@ -11,444 +11,969 @@ import apps.tenancy.models.constraints
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='FanFollow',
+            name="FanFollow",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('followed_on', models.DateTimeField()),
-                ('unfollowed_on', models.DateTimeField(blank=True, null=True)),
-                ('notifications', models.JSONField(blank=True, default=list)),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("followed_on", models.DateTimeField()),
+                ("unfollowed_on", models.DateTimeField(blank=True, null=True)),
+                ("notifications", models.JSONField(blank=True, default=list)),
             ],
             options={
-                'db_table': 'fan_follows',
+                "db_table": "fan_follows",
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('actor_id', models.UUIDField()),
-                ('key', models.CharField(max_length=255)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('status_code', models.SmallIntegerField()),
-                ('reply', models.BinaryField()),
-                ('location', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("actor_id", models.UUIDField()),
+                ("key", models.CharField(max_length=255)),
+                ("request_hash", models.CharField(max_length=64)),
+                ("status_code", models.SmallIntegerField()),
+                ("reply", models.BinaryField()),
+                ("location", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'db_table': 'idempotency_keys',
-                'abstract': False,
-                'indexes': [models.Index(fields=['tenant_id', 'created_at'], name='users_idempotency_age')],
-                'constraints': [models.UniqueConstraint(fields=('actor_id', 'key'), name='users_idempotency_key')],
+                "db_table": "idempotency_keys",
+                "abstract": False,
+                "indexes": [
+                    models.Index(fields=["tenant_id", "created_at"], name="users_idempotency_age")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("actor_id", "key"), name="users_idempotency_key"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Profile',
+            name="Profile",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('profile_type', models.CharField(choices=[('CELEBRITY', 'celebrity'), ('FAN', 'fan'), ('GROUP', 'group')], max_length=50)),
-                ('keycloak_id', models.UUIDField(blank=True, null=True)),
-                ('display_name', models.CharField(blank=True, max_length=255)),
-                ('first_name', models.CharField(blank=True, default='', max_length=255)),
-                ('last_name', models.CharField(blank=True, default='', max_length=255)),
-                ('bio', models.TextField(blank=True, default='')),
-                ('company_name', models.CharField(blank=True, default='', max_length=255)),
-                ('title', models.CharField(blank=True, default='', max_length=255)),
-                ('status', models.CharField(choices=[('DRAFT', 'draft'), ('PENDING', 'pending'), ('ACTIVE', 'active'), ('SUSPENDED', 'suspended'), ('INACTIVE', 'inactive'), ('REJECTED', 'rejected')], default='PENDING', max_length=50)),
-                ('display_weight', models.IntegerField(default=0)),
-                ('store_code', models.CharField(blank=True, default='', max_length=50)),
-                ('meta_data', models.JSONField(blank=True, default=dict)),
-                ('is_approved', models.BooleanField(blank=True, null=True)),
-                ('field_privacy', models.JSONField(blank=True, default=dict)),
-                ('created_on', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('is_deleted', models.BooleanField(default=False)),
-                ('deleted_on', models.DateTimeField(blank=True, null=True)),
-                ('erased_at', models.DateTimeField(blank=True, null=True)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='owned_groups', to='users.profile')),
-                ('parent_group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='child_groups', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "profile_type",
+                    models.CharField(
+                        choices=[("CELEBRITY", "celebrity"), ("FAN", "fan"), ("GROUP", "group")],
+                        max_length=50,
+                    ),
+                ),
+                ("keycloak_id", models.UUIDField(blank=True, null=True)),
+                ("display_name", models.CharField(blank=True, max_length=255)),
+                ("first_name", models.CharField(blank=True, default="", max_length=255)),
+                ("last_name", models.CharField(blank=True, default="", max_length=255)),
+                ("bio", models.TextField(blank=True, default="")),
+                ("company_name", models.CharField(blank=True, default="", max_length=255)),
+                ("title", models.CharField(blank=True, default="", max_length=255)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "draft"),
+                            ("PENDING", "pending"),
+                            ("ACTIVE", "active"),
+                            ("SUSPENDED", "suspended"),
+                            ("INACTIVE", "inactive"),
+                            ("REJECTED", "rejected"),
+                        ],
+                        default="PENDING",
+                        max_length=50,
+                    ),
+                ),
+                ("display_weight", models.IntegerField(default=0)),
+                ("store_code", models.CharField(blank=True, default="", max_length=50)),
+                ("meta_data", models.JSONField(blank=True, default=dict)),
+                ("is_approved", models.BooleanField(blank=True, null=True)),
+                ("field_privacy", models.JSONField(blank=True, default=dict)),
+                ("created_on", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("is_deleted", models.BooleanField(default=False)),
+                ("deleted_on", models.DateTimeField(blank=True, null=True)),
+                ("erased_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="owned_groups",
+                        to="users.profile",
+                    ),
+                ),
+                (
+                    "parent_group",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="child_groups",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'profiles',
+                "db_table": "profiles",
             },
         ),
         migrations.CreateModel(
-            name='Preferences',
+            name="Preferences",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('locale', models.CharField(default='en', max_length=35)),
-                ('time_zone', models.CharField(default='UTC', max_length=64)),
-                ('preferences', models.JSONField(blank=True, default=dict)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('profile', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='preferences', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("locale", models.CharField(default="en", max_length=35)),
+                ("time_zone", models.CharField(default="UTC", max_length=64)),
+                ("preferences", models.JSONField(blank=True, default=dict)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "profile",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="preferences",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'preferences',
+                "db_table": "preferences",
             },
         ),
         migrations.CreateModel(
-            name='Offer',
+            name="Offer",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('offer_type', models.CharField(choices=[('CAMEO', 'cameo'), ('SHOUTOUT', 'shoutout')], max_length=50)),
-                ('price', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('is_available', models.BooleanField(default=True)),
-                ('delivery_days', models.PositiveSmallIntegerField(default=7)),
-                ('description', models.TextField(blank=True, default='')),
-                ('created_on', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "offer_type",
+                    models.CharField(
+                        choices=[("CAMEO", "cameo"), ("SHOUTOUT", "shoutout")], max_length=50
+                    ),
+                ),
+                ("price", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("is_available", models.BooleanField(default=True)),
+                ("delivery_days", models.PositiveSmallIntegerField(default=7)),
+                ("description", models.TextField(blank=True, default="")),
+                ("created_on", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'offers',
+                "db_table": "offers",
             },
         ),
         migrations.CreateModel(
-            name='GroupCelebrity',
+            name="GroupCelebrity",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('joined_on', models.DateTimeField(default=django.utils.timezone.now)),
-                ('celebrity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='users.profile')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='group_celebrities', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("joined_on", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "celebrity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to="users.profile",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="group_celebrities",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'group_celebrities',
+                "db_table": "group_celebrities",
             },
         ),
         migrations.CreateModel(
-            name='FanFollowChange',
+            name="FanFollowChange",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('change', models.JSONField()),
-                ('occurred_on', models.DateTimeField()),
-                ('follow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='users.fanfollow')),
-                ('celebrity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='users.profile')),
-                ('fan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("change", models.JSONField()),
+                ("occurred_on", models.DateTimeField()),
+                (
+                    "follow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="users.fanfollow",
+                    ),
+                ),
+                (
+                    "celebrity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="users.profile",
+                    ),
+                ),
+                (
+                    "fan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'fan_follow_changes',
+                "db_table": "fan_follow_changes",
             },
         ),
         migrations.AddField(
-            model_name='fanfollow',
-            name='celebrity',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='followed_by', to='users.profile'),
+            model_name="fanfollow",
+            name="celebrity",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="followed_by",
+                to="users.profile",
+            ),
         ),
         migrations.AddField(
-            model_name='fanfollow',
-            name='fan',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='follows', to='users.profile'),
+            model_name="fanfollow",
+            name="fan",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="follows",
+                to="users.profile",
+            ),
         ),
         migrations.CreateModel(
-            name='Block',
+            name="Block",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_on', models.DateTimeField(default=django.utils.timezone.now)),
-                ('blocked', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='blocked_by', to='users.profile')),
-                ('blocker', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='blocks', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("created_on", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "blocked",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="blocked_by",
+                        to="users.profile",
+                    ),
+                ),
+                (
+                    "blocker",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="blocks",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'blocks',
+                "db_table": "blocks",
             },
         ),
         migrations.CreateModel(
-            name='ProfileCounters',
+            name="ProfileCounters",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('follower_count', models.IntegerField(default=0)),
-                ('following_count', models.IntegerField(default=0)),
-                ('profile', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='counters', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("follower_count", models.IntegerField(default=0)),
+                ("following_count", models.IntegerField(default=0)),
+                (
+                    "profile",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="counters",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'profile_counters',
+                "db_table": "profile_counters",
             },
         ),
         migrations.CreateModel(
-            name='ProfileImage',
+            name="ProfileImage",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('image_type', models.CharField(choices=[('PROFILE', 'profile'), ('BANNER', 'banner'), ('THUMBNAIL', 'thumbnail')], max_length=50)),
-                ('url', models.TextField()),
-                ('created_on', models.DateTimeField(default=django.utils.timezone.now)),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='images', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "image_type",
+                    models.CharField(
+                        choices=[
+                            ("PROFILE", "profile"),
+                            ("BANNER", "banner"),
+                            ("THUMBNAIL", "thumbnail"),
+                        ],
+                        max_length=50,
+                    ),
+                ),
+                ("url", models.TextField()),
+                ("created_on", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="images",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'profile_images',
+                "db_table": "profile_images",
             },
         ),
         migrations.CreateModel(
-            name='ProfileShortLink',
+            name="ProfileShortLink",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.CharField(max_length=80)),
-                ('created_on', models.DateTimeField(default=django.utils.timezone.now)),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='short_links', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("slug", models.CharField(max_length=80)),
+                ("created_on", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="short_links",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'profile_short_links',
+                "db_table": "profile_short_links",
             },
         ),
         migrations.CreateModel(
-            name='ProfileStatusHistory',
+            name="ProfileStatusHistory",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('DRAFT', 'draft'), ('PENDING', 'pending'), ('ACTIVE', 'active'), ('SUSPENDED', 'suspended'), ('INACTIVE', 'inactive'), ('REJECTED', 'rejected')], max_length=50)),
-                ('occurred_on', models.DateTimeField()),
-                ('meta_data', models.JSONField(default=dict)),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='status_history', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "draft"),
+                            ("PENDING", "pending"),
+                            ("ACTIVE", "active"),
+                            ("SUSPENDED", "suspended"),
+                            ("INACTIVE", "inactive"),
+                            ("REJECTED", "rejected"),
+                        ],
+                        max_length=50,
+                    ),
+                ),
+                ("occurred_on", models.DateTimeField()),
+                ("meta_data", models.JSONField(default=dict)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="status_history",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'profile_status_history',
+                "db_table": "profile_status_history",
             },
         ),
         migrations.CreateModel(
-            name='ProfileTag',
+            name="ProfileTag",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('tag_id', apps.kernel.references.ReferenceField('platform.Tag')),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='profile_tags', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tag_id", apps.kernel.references.ReferenceField("platform.Tag")),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="profile_tags",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'profile_tags',
+                "db_table": "profile_tags",
             },
         ),
         migrations.CreateModel(
-            name='ReferralCode',
+            name="ReferralCode",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=32)),
-                ('note', models.CharField(blank=True, default='', max_length=255)),
-                ('max_uses', models.PositiveIntegerField(blank=True, null=True)),
-                ('use_count', models.PositiveIntegerField(default=0)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('created_on', models.DateTimeField(default=django.utils.timezone.now)),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='referral_codes', to='users.profile')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("code", models.CharField(max_length=32)),
+                ("note", models.CharField(blank=True, default="", max_length=255)),
+                ("max_uses", models.PositiveIntegerField(blank=True, null=True)),
+                ("use_count", models.PositiveIntegerField(default=0)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("created_on", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="referral_codes",
+                        to="users.profile",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'referral_codes',
+                "db_table": "referral_codes",
             },
         ),
         migrations.CreateModel(
-            name='ReferralUse',
+            name="ReferralUse",
             fields=[
-                ('tenant_id', apps.tenancy.fields.TenantKey()),
-                ('id', models.UUIDField(default=apps.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('used_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('profile', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='referral_use', to='users.profile')),
-                ('referral_code', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='users.referralcode')),
+                ("tenant_id", apps.tenancy.fields.TenantKey()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("used_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "profile",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="referral_use",
+                        to="users.profile",
+                    ),
+                ),
+                (
+                    "referral_code",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uses",
+                        to="users.referralcode",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'referral_uses',
+                "db_table": "referral_uses",
             },
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['tenant_id', 'profile_type', '-display_weight', '-id'], name='profiles_directory'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["tenant_id", "profile_type", "-display_weight", "-id"],
+                name="profiles_directory",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['tenant_id', '-display_weight', '-id'], name='profiles_by_weight'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["tenant_id", "-display_weight", "-id"],
+                name="profiles_by_weight",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['tenant_id', '-created_on', '-id'], name='profiles_by_age'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["tenant_id", "-created_on", "-id"],
+                name="profiles_by_age",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('is_deleted', False)), fields=['tenant_id', 'display_name', 'id'], name='profiles_by_name'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("is_deleted", False)),
+                fields=["tenant_id", "display_name", "id"],
+                name="profiles_by_name",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.UniqueConstraint(fields=('keycloak_id', 'profile_type'), name='profiles_one_per_person_and_type'),
+            model_name="profile",
+            constraint=models.UniqueConstraint(
+                fields=("keycloak_id", "profile_type"), name="profiles_one_per_person_and_type"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(('profile_type__in', ['CELEBRITY', 'FAN', 'GROUP'])), name='profiles_type'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("profile_type__in", ["CELEBRITY", "FAN", "GROUP"])),
+                name="profiles_type",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['DRAFT', 'PENDING', 'ACTIVE', 'SUSPENDED', 'INACTIVE', 'REJECTED'])), name='profiles_status'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        ["DRAFT", "PENDING", "ACTIVE", "SUSPENDED", "INACTIVE", "REJECTED"],
+                    )
+                ),
+                name="profiles_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('profile_type', 'GROUP'), ('keycloak_id', None)), models.Q(models.Q(('profile_type', 'GROUP'), _negated=True), ('erased_at', None), ('keycloak_id__isnull', False)), models.Q(models.Q(('profile_type', 'GROUP'), _negated=True), ('erased_at__isnull', False), ('keycloak_id', None)), _connector='OR'), name='profiles_keycloak_id'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("profile_type", "GROUP"), ("keycloak_id", None)),
+                    models.Q(
+                        models.Q(("profile_type", "GROUP"), _negated=True),
+                        ("erased_at", None),
+                        ("keycloak_id__isnull", False),
+                    ),
+                    models.Q(
+                        models.Q(("profile_type", "GROUP"), _negated=True),
+                        ("erased_at__isnull", False),
+                        ("keycloak_id", None),
+                    ),
+                    _connector="OR",
+                ),
+                name="profiles_keycloak_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('profile_type', 'FAN'), _negated=True), models.Q(('bio', ''), ('company_name', ''), ('display_weight', 0), ('is_approved', None), ('owner', None), ('parent_group', None), ('store_code', ''), ('title', '')), _connector='OR'), name='profiles_fan_columns'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("profile_type", "FAN"), _negated=True),
+                    models.Q(
+                        ("bio", ""),
+                        ("company_name", ""),
+                        ("display_weight", 0),
+                        ("is_approved", None),
+                        ("owner", None),
+                        ("parent_group", None),
+                        ("store_code", ""),
+                        ("title", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="profiles_fan_columns",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('profile_type', 'CELEBRITY'), _negated=True), models.Q(('is_approved', None), ('owner', None), ('parent_group', None)), _connector='OR'), name='profiles_celebrity_columns'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("profile_type", "CELEBRITY"), _negated=True),
+                    models.Q(("is_approved", None), ("owner", None), ("parent_group", None)),
+                    _connector="OR",
+                ),
+                name="profiles_celebrity_columns",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('profile_type', 'GROUP'), _negated=True), models.Q(('company_name', ''), ('first_name', ''), ('last_name', ''), ('store_code', ''), ('title', '')), _connector='OR'), name='profiles_group_columns'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("profile_type", "GROUP"), _negated=True),
+                    models.Q(
+                        ("company_name", ""),
+                        ("first_name", ""),
+                        ("last_name", ""),
+                        ("store_code", ""),
+                        ("title", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="profiles_group_columns",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('profile_type', 'GROUP'), ('status', 'ACTIVE'), _negated=True), models.Q(('is_approved', True), ('is_approved__isnull', False)), _connector='OR'), name='profiles_active_group_is_approved'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("profile_type", "GROUP"), ("status", "ACTIVE"), _negated=True),
+                    models.Q(("is_approved", True), ("is_approved__isnull", False)),
+                    _connector="OR",
+                ),
+                name="profiles_active_group_is_approved",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(('parent_group', None), models.Q(('parent_group', models.F('id')), _negated=True), _connector='OR'), name='profiles_not_own_parent'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("parent_group", None),
+                    models.Q(("parent_group", models.F("id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="profiles_not_own_parent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('deleted_on', None), ('is_deleted', False)), models.Q(('deleted_on__isnull', False), ('is_deleted', True)), _connector='OR'), name='profiles_deletion'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("deleted_on", None), ("is_deleted", False)),
+                    models.Q(("deleted_on__isnull", False), ("is_deleted", True)),
+                    _connector="OR",
+                ),
+                name="profiles_deletion",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(('erased_at', None), models.Q(('bio', ''), ('company_name', ''), ('display_name', ''), ('first_name', ''), ('is_deleted', True), ('last_name', ''), ('meta_data', {}), ('title', '')), _connector='OR'), name='profiles_tombstone_is_empty'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("erased_at", None),
+                    models.Q(
+                        ("bio", ""),
+                        ("company_name", ""),
+                        ("display_name", ""),
+                        ("first_name", ""),
+                        ("is_deleted", True),
+                        ("last_name", ""),
+                        ("meta_data", {}),
+                        ("title", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="profiles_tombstone_is_empty",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('display_name', ''), _negated=True), ('erased_at__isnull', False), _connector='OR'), name='profiles_display_name'),
+            model_name="profile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("display_name", ""), _negated=True),
+                    ("erased_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="profiles_display_name",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=apps.tenancy.models.constraints.RowTrigger(body="IF TG_OP = 'INSERT' OR OLD.status IS DISTINCT FROM NEW.status THEN INSERT INTO profile_status_history (tenant_id, id, profile_id, status, occurred_on, meta_data) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.status, CASE WHEN TG_OP = 'INSERT' THEN NEW.created_on WHEN OLD.updated_at IS DISTINCT FROM NEW.updated_at THEN NEW.updated_at ELSE now() END, jsonb_build_object('old', CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE OLD.status END, 'actor', nullif(current_setting('app.actor_id', true), ''))); END IF;", events='INSERT OR UPDATE OF status', name='profiles_record_status'),
+            model_name="profile",
+            constraint=apps.tenancy.models.constraints.RowTrigger(
+                body="IF TG_OP = 'INSERT' OR OLD.status IS DISTINCT FROM NEW.status THEN INSERT INTO profile_status_history (tenant_id, id, profile_id, status, occurred_on, meta_data) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.status, CASE WHEN TG_OP = 'INSERT' THEN NEW.created_on WHEN OLD.updated_at IS DISTINCT FROM NEW.updated_at THEN NEW.updated_at ELSE now() END, jsonb_build_object('old', CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE OLD.status END, 'actor', nullif(current_setting('app.actor_id', true), ''))); END IF;",
+                events="INSERT OR UPDATE OF status",
+                name="profiles_record_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profile',
-            constraint=apps.tenancy.models.constraints.RowTrigger(body='INSERT INTO profile_counters (tenant_id, id, profile_id, follower_count, following_count) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, 0, 0);', events='INSERT', name='profiles_make_counters'),
+            model_name="profile",
+            constraint=apps.tenancy.models.constraints.RowTrigger(
+                body="INSERT INTO profile_counters (tenant_id, id, profile_id, follower_count, following_count) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, 0, 0);",
+                events="INSERT",
+                name="profiles_make_counters",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.UniqueConstraint(fields=('profile', 'offer_type'), name='offers_one_per_type'),
+            model_name="offer",
+            constraint=models.UniqueConstraint(
+                fields=("profile", "offer_type"), name="offers_one_per_type"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('offer_type__in', ['CAMEO', 'SHOUTOUT'])), name='offers_type'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("offer_type__in", ["CAMEO", "SHOUTOUT"])), name="offers_type"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gte', 0)), name='offers_price'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price__gte", 0)), name="offers_price"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='offers_currency'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="offers_currency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('delivery_days__gte', 1), ('delivery_days__lte', 365)), name='offers_delivery_days'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("delivery_days__gte", 1), ("delivery_days__lte", 365)),
+                name="offers_delivery_days",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='groupcelebrity',
-            constraint=models.UniqueConstraint(fields=('group', 'celebrity'), name='group_celebrities_once'),
+            model_name="groupcelebrity",
+            constraint=models.UniqueConstraint(
+                fields=("group", "celebrity"), name="group_celebrities_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='groupcelebrity',
-            constraint=models.CheckConstraint(condition=models.Q(('group', models.F('celebrity')), _negated=True), name='group_celebrities_not_self'),
+            model_name="groupcelebrity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("group", models.F("celebrity")), _negated=True),
+                name="group_celebrities_not_self",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fanfollowchange',
-            constraint=apps.tenancy.models.constraints.AppendOnly(by_trigger=True, name='fan_follow_changes_guard'),
+            model_name="fanfollowchange",
+            constraint=apps.tenancy.models.constraints.AppendOnly(
+                by_trigger=True, name="fan_follow_changes_guard"
+            ),
         ),
         migrations.AddIndex(
-            model_name='fanfollow',
-            index=models.Index(condition=models.Q(('unfollowed_on', None)), fields=['tenant_id', 'celebrity', '-followed_on', '-id'], name='fan_follows_followers'),
+            model_name="fanfollow",
+            index=models.Index(
+                condition=models.Q(("unfollowed_on", None)),
+                fields=["tenant_id", "celebrity", "-followed_on", "-id"],
+                name="fan_follows_followers",
+            ),
         ),
         migrations.AddIndex(
-            model_name='fanfollow',
-            index=models.Index(condition=models.Q(('unfollowed_on', None)), fields=['tenant_id', 'fan', '-followed_on', '-id'], name='fan_follows_following'),
+            model_name="fanfollow",
+            index=models.Index(
+                condition=models.Q(("unfollowed_on", None)),
+                fields=["tenant_id", "fan", "-followed_on", "-id"],
+                name="fan_follows_following",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fanfollow',
-            constraint=models.UniqueConstraint(fields=('fan', 'celebrity'), name='fan_follows_pair'),
+            model_name="fanfollow",
+            constraint=models.UniqueConstraint(
+                fields=("fan", "celebrity"), name="fan_follows_pair"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fanfollow',
-            constraint=models.CheckConstraint(condition=models.Q(('unfollowed_on', None), ('unfollowed_on__gte', models.F('followed_on')), _connector='OR'), name='fan_follows_order'),
+            model_name="fanfollow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("unfollowed_on", None),
+                    ("unfollowed_on__gte", models.F("followed_on")),
+                    _connector="OR",
+                ),
+                name="fan_follows_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fanfollow',
-            constraint=models.CheckConstraint(condition=models.Q(('fan', models.F('celebrity')), _negated=True), name='fan_follows_not_self'),
+            model_name="fanfollow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("fan", models.F("celebrity")), _negated=True),
+                name="fan_follows_not_self",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fanfollow',
-            constraint=apps.tenancy.models.constraints.RowTrigger(body="IF TG_OP = 'INSERT' OR (OLD.unfollowed_on IS NOT NULL AND NEW.unfollowed_on IS NULL) THEN INSERT INTO fan_follow_changes (tenant_id, id, follow_id, fan_id, celebrity_id, change, occurred_on) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.fan_id, NEW.celebrity_id, jsonb_build_object('action', 'FOLLOWED', 'notifications', NEW.notifications), NEW.followed_on); END IF; IF NEW.unfollowed_on IS NOT NULL AND (TG_OP = 'INSERT' OR OLD.unfollowed_on IS NULL) THEN INSERT INTO fan_follow_changes (tenant_id, id, follow_id, fan_id, celebrity_id, change, occurred_on) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.fan_id, NEW.celebrity_id, jsonb_build_object('action', 'UNFOLLOWED'), NEW.unfollowed_on); END IF; IF TG_OP = 'UPDATE' AND NEW.unfollowed_on IS NULL AND OLD.unfollowed_on IS NULL AND OLD.notifications IS DISTINCT FROM NEW.notifications THEN INSERT INTO fan_follow_changes (tenant_id, id, follow_id, fan_id, celebrity_id, change, occurred_on) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.fan_id, NEW.celebrity_id, jsonb_build_object('action', 'NOTIFICATIONS', 'old', OLD.notifications, 'notifications', NEW.notifications), now()); END IF;", events='INSERT OR UPDATE', name='fan_follows_record_change'),
+            model_name="fanfollow",
+            constraint=apps.tenancy.models.constraints.RowTrigger(
+                body="IF TG_OP = 'INSERT' OR (OLD.unfollowed_on IS NOT NULL AND NEW.unfollowed_on IS NULL) THEN INSERT INTO fan_follow_changes (tenant_id, id, follow_id, fan_id, celebrity_id, change, occurred_on) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.fan_id, NEW.celebrity_id, jsonb_build_object('action', 'FOLLOWED', 'notifications', NEW.notifications), NEW.followed_on); END IF; IF NEW.unfollowed_on IS NOT NULL AND (TG_OP = 'INSERT' OR OLD.unfollowed_on IS NULL) THEN INSERT INTO fan_follow_changes (tenant_id, id, follow_id, fan_id, celebrity_id, change, occurred_on) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.fan_id, NEW.celebrity_id, jsonb_build_object('action', 'UNFOLLOWED'), NEW.unfollowed_on); END IF; IF TG_OP = 'UPDATE' AND NEW.unfollowed_on IS NULL AND OLD.unfollowed_on IS NULL AND OLD.notifications IS DISTINCT FROM NEW.notifications THEN INSERT INTO fan_follow_changes (tenant_id, id, follow_id, fan_id, celebrity_id, change, occurred_on) VALUES (NEW.tenant_id, extensions.uuid7(), NEW.id, NEW.fan_id, NEW.celebrity_id, jsonb_build_object('action', 'NOTIFICATIONS', 'old', OLD.notifications, 'notifications', NEW.notifications), now()); END IF;",
+                events="INSERT OR UPDATE",
+                name="fan_follows_record_change",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fanfollow',
-            constraint=apps.tenancy.models.constraints.RowTrigger(body="DECLARE step integer := 0; followed record; BEGIN IF TG_OP <> 'INSERT' THEN followed := OLD; IF OLD.unfollowed_on IS NULL THEN step := step - 1; END IF; END IF; IF TG_OP <> 'DELETE' THEN followed := NEW; IF NEW.unfollowed_on IS NULL THEN step := step + 1; END IF; END IF; IF step <> 0 THEN UPDATE profile_counters SET following_count = following_count + step WHERE tenant_id = followed.tenant_id AND profile_id = followed.fan_id; UPDATE profile_counters SET follower_count = follower_count + step WHERE tenant_id = followed.tenant_id AND profile_id = followed.celebrity_id; END IF; END;", events='INSERT OR DELETE OR UPDATE OF unfollowed_on', name='fan_follows_count'),
+            model_name="fanfollow",
+            constraint=apps.tenancy.models.constraints.RowTrigger(
+                body="DECLARE step integer := 0; followed record; BEGIN IF TG_OP <> 'INSERT' THEN followed := OLD; IF OLD.unfollowed_on IS NULL THEN step := step - 1; END IF; END IF; IF TG_OP <> 'DELETE' THEN followed := NEW; IF NEW.unfollowed_on IS NULL THEN step := step + 1; END IF; END IF; IF step <> 0 THEN UPDATE profile_counters SET following_count = following_count + step WHERE tenant_id = followed.tenant_id AND profile_id = followed.fan_id; UPDATE profile_counters SET follower_count = follower_count + step WHERE tenant_id = followed.tenant_id AND profile_id = followed.celebrity_id; END IF; END;",
+                events="INSERT OR DELETE OR UPDATE OF unfollowed_on",
+                name="fan_follows_count",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='block',
-            constraint=models.UniqueConstraint(fields=('blocker', 'blocked'), name='blocks_pair'),
+            model_name="block",
+            constraint=models.UniqueConstraint(fields=("blocker", "blocked"), name="blocks_pair"),
         ),
         migrations.AddConstraint(
-            model_name='block',
-            constraint=models.CheckConstraint(condition=models.Q(('blocker', models.F('blocked')), _negated=True), name='blocks_not_self'),
+            model_name="block",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("blocker", models.F("blocked")), _negated=True),
+                name="blocks_not_self",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profilecounters',
-            constraint=models.CheckConstraint(condition=models.Q(('follower_count__gte', 0), ('following_count__gte', 0)), name='profile_counters_not_negative'),
+            model_name="profilecounters",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("follower_count__gte", 0), ("following_count__gte", 0)),
+                name="profile_counters_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profileimage',
-            constraint=models.CheckConstraint(condition=models.Q(('image_type__in', ['PROFILE', 'BANNER', 'THUMBNAIL'])), name='profile_images_type'),
+            model_name="profileimage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("image_type__in", ["PROFILE", "BANNER", "THUMBNAIL"])),
+                name="profile_images_type",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profileimage',
-            constraint=models.CheckConstraint(condition=models.Q(('url__regex', '^https://[^\\s]+$')), name='profile_images_https'),
+            model_name="profileimage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("url__regex", "^https://[^\\s]+$")), name="profile_images_https"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profileshortlink',
-            constraint=models.UniqueConstraint(fields=('slug',), name='profile_short_links_slug'),
+            model_name="profileshortlink",
+            constraint=models.UniqueConstraint(fields=("slug",), name="profile_short_links_slug"),
         ),
         migrations.AddConstraint(
-            model_name='profileshortlink',
-            constraint=models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z0-9]+(-[a-z0-9]+)*$')), name='profile_short_links_form'),
+            model_name="profileshortlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("slug__regex", "^[a-z0-9]+(-[a-z0-9]+)*$")),
+                name="profile_short_links_form",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profilestatushistory',
-            index=models.Index(fields=['tenant_id', 'profile', '-occurred_on', '-id'], name='profile_history_order'),
+            model_name="profilestatushistory",
+            index=models.Index(
+                fields=["tenant_id", "profile", "-occurred_on", "-id"], name="profile_history_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profilestatushistory',
-            constraint=apps.tenancy.models.constraints.AppendOnly(by_trigger=True, name='profile_status_history_guard'),
+            model_name="profilestatushistory",
+            constraint=apps.tenancy.models.constraints.AppendOnly(
+                by_trigger=True, name="profile_status_history_guard"
+            ),
         ),
         migrations.AddIndex(
-            model_name='profiletag',
-            index=models.Index(fields=['tenant_id', 'tag_id', 'profile'], name='profile_tags_by_tag'),
+            model_name="profiletag",
+            index=models.Index(
+                fields=["tenant_id", "tag_id", "profile"], name="profile_tags_by_tag"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='profiletag',
-            constraint=models.UniqueConstraint(fields=('profile', 'tag_id'), name='profile_tags_once'),
+            model_name="profiletag",
+            constraint=models.UniqueConstraint(
+                fields=("profile", "tag_id"), name="profile_tags_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='referralcode',
-            constraint=models.UniqueConstraint(fields=('code',), name='referral_codes_code'),
+            model_name="referralcode",
+            constraint=models.UniqueConstraint(fields=("code",), name="referral_codes_code"),
         ),
         migrations.AddConstraint(
-            model_name='referralcode',
-            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[A-Z0-9]{4,32}$')), name='referral_codes_form'),
+            model_name="referralcode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("code__regex", "^[A-Z0-9]{4,32}$")), name="referral_codes_form"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='referralcode',
-            constraint=models.CheckConstraint(condition=models.Q(('max_uses', None), ('use_count__lte', models.F('max_uses')), _connector='OR'), name='referral_codes_not_overrun'),
+            model_name="referralcode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("max_uses", None), ("use_count__lte", models.F("max_uses")), _connector="OR"
+                ),
+                name="referral_codes_not_overrun",
+            ),
         ),
     ]

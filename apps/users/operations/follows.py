@@ -38,6 +38,8 @@ def follow(
     if fan.keycloak_id == celebrity.keycloak_id:
         raise Invalid(fields={"celebrity_id": ["Nobody follows themselves."]})
     _hold(fan, celebrity)
+    if not locks.keep_present(fan.id, celebrity.id):
+        raise NotFound
     if _blocks_between(fan, celebrity).exists():
         raise Blocked("It is not open to you.")
 
