@@ -69,6 +69,7 @@ class Binding:
         "_thread",
         "actor",
         "home",
+        "is_closing",
         "is_open",
         "reads_replica",
         "request_id",
@@ -95,6 +96,7 @@ class Binding:
         self.source = source
         self.reads_replica = replica and writes is None
         self.is_open = True
+        self.is_closing = False
         self._thread = threading.get_ident()
         self._enlisted: list[tuple[DatabaseWrapper, transaction.Atomic]] = []
         self._hooks: list[Callable[[], object]] = []
@@ -116,12 +118,19 @@ class Binding:
         if threading.get_ident() != self._thread:
             raise BindingElsewhere(alias)
 
+    @property
+    def takes_databases(self) -> bool:
+        """Whether another database can still be enlisted: not while the enlisted ones are ended."""
+        return self.is_open and not self.is_closing
+
     def enlist(self, connection: "DatabaseWrapper") -> None:
         """Open a transaction on `connection` and put it under this binding.
 
         Called by the database backend, before any cursor is made.
         """
         self.check_usable(connection.alias)
+        if self.is_closing:
+            raise BindingClosed(connection.alias)
         atomic = transaction.Atomic(using=connection.alias, savepoint=True, durable=False)
         atomic.__enter__()
         connection.binding = self
@@ -173,6 +182,7 @@ class Binding:
     def close(self, error: BaseException | None) -> None:
         """End every transaction: readers first, the writer last. Then run the hooks, unbound."""
         failure = error
+        self.is_closing = True
         try:
             for connection, atomic in sorted(
                 self._enlisted,

@@ -564,6 +564,25 @@ class TestBrokenConnections:
         assert binding.current() is None
         assert names_in(acme) == ["Ada"]
 
+    @pytest.mark.parametrize("writes", [None, "users"])
+    def test_opening_anew_while_a_block_ends_does_not_enter_it_again(
+        self, acme: Tenant, writes: str | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fan_in(acme)
+        # Django then sets the time zone on every new connection, and asks for autocommit after it.
+        monkeypatch.setattr(connections["users"], "timezone_name", "Europe/Rome", raising=False)
+
+        for _ in range(2):
+            with pytest.raises(DatabaseError), bind(acme, writes=writes):
+                Profile.objects.count()
+                kill(connections["users"].connection.info.backend_pid)
+                Profile.objects.count()
+            assert not connections["users"].in_atomic_block
+
+        with bind(acme, writes="users"):
+            add_fan("Bea")
+        assert names_in(acme) == ["Ada", "Bea"]
+
     def test_a_backend_killed_before_the_end_is_an_error(self, acme: Tenant) -> None:
         fan_in(acme)
 

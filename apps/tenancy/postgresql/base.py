@@ -72,18 +72,22 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             self.binding = None
 
     def _cursor(self, name: str | None = None) -> Any:
-        if self.is_walled and not self._opening and not self._enlisting:
+        if self._may_enter:
             self._enter_binding()
         return super()._cursor(name)
+
+    @property
+    def _may_enter(self) -> bool:
+        return self.is_walled and not self._opening and not self._enlisting
 
     def get_autocommit(self) -> bool:
         """Enlist before `atomic` opens, so that the binding's transaction is the outer one.
 
         The answer is the state before enlisting: `Atomic.__enter__` then takes a savepoint.
         """
-        if self.is_walled and not self._enlisting and not self.in_atomic_block:
+        if self._may_enter and not self.in_atomic_block:
             binding = bindings.current()
-            if binding is not None and binding.is_open and self.binding is not binding:
+            if binding is not None and binding.takes_databases and self.binding is not binding:
                 self._enter_binding()
                 return True
         return super().get_autocommit()

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from django.conf import settings
@@ -53,9 +53,12 @@ class Command(OperatorCommand):
         workers: Annotated[int, typer.Option(min=1, help="API processes.")] = 2,
         demo: Annotated[bool, typer.Option(help="Set up the demo tenants.")] = True,
     ) -> None:
-        """Run until Ctrl-C."""
+        """Run until Ctrl-C or SIGTERM, then stop everything that was started."""
         _check_port(port)
-        with ExitStack() as stack:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            # Set outright: a shell that starts this in the background has SIGINT ignored.
+            signal.signal(name, _stop)
+        with suppress(KeyboardInterrupt), ExitStack() as stack:
             if settings.EMBEDDED_POSTGRES or settings.EMBEDDED_VALKEY:
                 stack.enter_context(embedded.running(var=settings.VAR))
             call_command("bootstrap", quiet=True)
@@ -148,14 +151,14 @@ def _await_answer(port: int, processes: dict[str, subprocess.Popen[bytes]]) -> N
     raise CommandError("The API does not answer after 60 seconds; its output is above.")
 
 
+def _stop(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def _watch(processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    try:
-        while True:
-            _check_alive(processes)
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        return
+    while True:
+        _check_alive(processes)
+        time.sleep(0.5)
 
 
 def _check_alive(processes: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -21,7 +21,7 @@ class Command(OperatorCommand):
         self,
         database: Annotated[str, typer.Option(help=f"Only this one: {', '.join(PLAN)}.")] = "",
         home: Annotated[str, typer.Option(help="Only this home, in every database.")] = "",
-        format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+        format: FormatOption = Format.TEXT,
     ) -> None:
         """Sweep, print one line per fault, and end with the count."""
         if database and database not in PLAN:
