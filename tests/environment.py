@@ -49,7 +49,7 @@ os.environ.update(
     {
         "QUINTET_VAR": str(VAR),
         "QUINTET_SECRET_KEY": "the-tests-own-key",
-        "QUINTET_DATABASE_PREFIX": os.environ.get("QUINTET_TEST_PREFIX", f"test_{SLOT}"),
+        "QUINTET_DATABASE_PREFIX": f"{os.environ.get('QUINTET_TEST_PREFIX', 'test')}_{SLOT}",
         "QUINTET_PLATFORM_HOST": "quintet.test",
         "QUINTET_EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
         "QUINTET_ALLOW_INSECURE_ISSUERS": "true",

@@ -81,3 +81,16 @@ class Unavailable(Problem):
     status = 503
     slug = "unavailable"
     title = "Something this depends on does not answer right now."
+
+
+class BodyTooLarge(Problem):
+    """The body is larger than this server takes."""
+
+    status = 413
+    slug = "body-too-large"
+    title = "The body is too large."
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The body is larger than {limit} bytes. Send less, or in several requests."
+        )

@@ -73,7 +73,7 @@ def check_key(key: str) -> None:
 
     :raises BadKey: it is empty, too long or not printable ASCII.
     """
-    if not key or len(key) > KEY_LENGTH or not key.isascii() or not key.isprintable():
+    if not key.strip() or len(key) > KEY_LENGTH or not key.isascii() or not key.isprintable():
         raise BadKey(f"Send 1 to {KEY_LENGTH} printable ASCII characters; a UUID is a good key.")
 
 

@@ -73,6 +73,7 @@ pool_mode = transaction
 default_pool_size = {SERVER_CONNECTIONS}
 max_db_connections = {SERVER_CONNECTIONS}
 max_client_conn = 100
+ignore_startup_parameters = options
 logfile = {directory}/log
 """
     )

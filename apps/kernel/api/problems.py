@@ -16,25 +16,21 @@ from psycopg import errors as pg
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from apps.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Unavailable
+from apps.kernel.api.renderers import to_json
+from apps.kernel.errors import (
+    BodyTooLarge,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Problem,
+    Unavailable,
+)
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
-
-
-class BodyTooLarge(Problem):
-    """The body is larger than this server takes."""
-
-    status = 413
-    slug = "body-too-large"
-    title = "The body is too large."
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"The body is larger than {limit} bytes. Send less, or in several requests."
-        )
 
 
 class NotAuthenticated(Problem):
@@ -142,8 +138,6 @@ def to_problem(exc: Exception) -> Problem:  # noqa: PLR0911, PLR0912 - one table
 
 def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Return a problem document outside DRF, for middleware and for Django's error views."""
-    from apps.kernel.api.renderers import to_json
-
     return HttpResponse(
         to_json(document(problem)),
         status=problem.status,
