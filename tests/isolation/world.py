@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,7 @@ from apps.users.models import (
 )
 from config.databases import HOME_ALIASES, PLAN
 from tests.factories import CelebrityFactory, FanFactory, FollowFactory, GroupFactory
-from tests.tenancy.people import client_of
+from tests.tenancy.people import host_of, token_of
 
 
 @dataclass
@@ -45,8 +46,27 @@ class World:
 
     @property
     def client(self) -> APIClient:
-        """A client of the tenant's host for the caller, who owns the tenant."""
-        return client_of(self.tenant, self.caller)
+        """A client of the tenant's host for the caller, who owns the tenant.
+
+        It is one client for all worlds, since a new one loads all middleware: use it before asking
+        another world for its.
+        """
+        client = _client()
+        client.defaults.update(HTTP_HOST=self._host, HTTP_AUTHORIZATION=f"Bearer {self._token}")
+        return client
+
+    @cached_property
+    def _host(self) -> str:
+        return host_of(self.tenant)
+
+    @cached_property
+    def _token(self) -> str:
+        return token_of(self.caller, self.tenant)
+
+
+@cache
+def _client() -> APIClient:
+    return APIClient()
 
 
 def new_account(name: str) -> Account:

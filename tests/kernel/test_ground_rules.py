@@ -258,6 +258,7 @@ class TestIdempotency:
         try:
             assert held.wait(5)
             response = busy.post(PROFILES, GROUP, HTTP_IDEMPOTENCY_KEY="slow")
+            asked = busy.get("/api/v1/idempotency-keys/slow")
             other = client.post(PROFILES, GROUP, HTTP_IDEMPOTENCY_KEY="slow")
         finally:
             release.set()
@@ -266,6 +267,7 @@ class TestIdempotency:
         assert response.status_code == 409
         assert response.json()["type"] == "/problems/idempotency-key-in-flight"
         assert response["Retry-After"] == "1"
+        assert asked.status_code == 409
         assert other.status_code == 201
         assert busy.post(PROFILES, GROUP, HTTP_IDEMPOTENCY_KEY="slow").status_code == 201
 

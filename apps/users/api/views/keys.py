@@ -37,7 +37,7 @@ def _tables() -> Iterator[type[idempotency.AbstractIdempotencyKey]]:
         summary="Find out what became of a request",
         description=(
             "Answers with the stored reply of the caller's own request with this Idempotency-Key; "
-            "404 means that it was not carried out, or not yet."
+            "404 means that it was not carried out, 409 that it is being worked on right now."
         ),
         responses=AnsweredRequestSerializer,
     )
@@ -49,9 +49,19 @@ class AnsweredRequestViewSet(UsersView):
     access = {"retrieve": SIGNED_IN}
 
     def retrieve(self, request: TenantRequest, key: str) -> Response:
-        """Answer with the stored reply."""
+        """Answer with the stored reply.
+
+        :raises KeyInFlight: a request with the key has not ended yet.
+        """
         idempotency.check_key(key)
         for model in _tables():
+            # Whoever works on it holds the lock: free, what is found is the last word.
+            idempotency.claim(
+                alias=model._meta.app_label,
+                tenant_id=request.tenant.id,
+                actor_id=caller_id(request),
+                key=key,
+            )
             kept = idempotency.find(model, actor_id=caller_id(request), key=key)
             if kept is not None:
                 body = bytes(kept.reply)
