@@ -43,8 +43,12 @@ def pooling(*, alias: str) -> Iterator[Path]:
             os.chown(path, runner.uid, runner.gid)
         identity = {"user": runner.uid, "group": runner.gid} if runner.borrowed else {}
         process = subprocess.Popen(
-            [str(program()), "pgbouncer.ini"], cwd=directory, extra_groups=[] if identity else None,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **identity,
+            [str(program()), "pgbouncer.ini"],
+            cwd=directory,
+            extra_groups=[] if identity else None,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **identity,
         )
         try:
             _wait(directory, process)

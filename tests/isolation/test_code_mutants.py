@@ -18,7 +18,10 @@ from apps.tenancy.postgresql.schema import DatabaseSchemaEditor
 from apps.tenancy.roles import as_owner
 from apps.tenancy.verification.sweep import examine
 from config.databases import HOME_ALIASES
-from tests.tenancy import test_binding as rules
+from tests.tenancy import test_binding as whole
+from tests.tenancy import test_binding_misuse as misuse
+from tests.tenancy import test_binding_transactions as transactions
+from tests.tenancy.bound import add_tag, ask
 
 SCRATCH = "t_scratch"
 ALIAS = "events"
@@ -73,74 +76,103 @@ close = Binding.close
 # What is taken away, what stands in its place, and the test that must notice.
 MUTANTS: dict[str, tuple[Any, str, Any, Callable[..., None]]] = {
     "settings last for the session": (
-        Binding, "_render_settings", session_settings,
-        rules.TestTransactionLocal().test_leaves_nothing_on_the_connection,
+        Binding,
+        "_render_settings",
+        session_settings,
+        transactions.TestTransactionLocal().test_leaves_nothing_on_the_connection,
     ),
     "settings that last for the session are sent": (
-        Binding, "_render_settings", session_settings,
-        rules.TestTransactionLocal().test_only_ever_sends_set_local,
+        Binding,
+        "_render_settings",
+        session_settings,
+        transactions.TestTransactionLocal().test_only_ever_sends_set_local,
     ),
     "readers may write": (
-        Binding, "send_settings", without_read_only,
-        lambda acme: rules.TestReaders().test_postgresql_itself_refuses_a_write_elsewhere(
-            acme, rules.add_tag, "users"
+        Binding,
+        "send_settings",
+        without_read_only,
+        lambda acme: whole.TestReaders().test_postgresql_itself_refuses_a_write_elsewhere(
+            acme, add_tag, "users"
         ),
     ),
     "a closed binding stays usable": (
-        Binding, "close", close_and_stay_open,
-        rules.TestClosed().test_a_copied_context_can_t_read_after_the_block,
+        Binding,
+        "close",
+        close_and_stay_open,
+        misuse.TestClosed().test_a_copied_context_can_t_read_after_the_block,
     ),
     "the writer closes first": (
-        Binding, "close", close_the_writer_first,
-        rules.TestEnding().test_readers_close_first_and_the_writer_last,
+        Binding,
+        "close",
+        close_the_writer_first,
+        whole.TestEnding().test_readers_close_first_and_the_writer_last,
     ),
     "a swallowed failure passes for a commit": (
-        DatabaseWrapper, "has_failed", lambda self: False,
-        rules.TestEnding().test_an_error_that_was_swallowed_does_not_pass_for_a_commit,
+        DatabaseWrapper,
+        "has_failed",
+        lambda self: False,
+        whole.TestEnding().test_an_error_that_was_swallowed_does_not_pass_for_a_commit,
     ),
     "threads are not told apart": (
-        Binding, "check_usable", check_only_open,
-        rules.TestClosed().test_another_thread_can_t_use_it,
+        Binding,
+        "check_usable",
+        check_only_open,
+        misuse.TestClosed().test_another_thread_can_t_use_it,
     ),
     "another tenant joins": (
-        binding, "_join", join_anybody,
-        lambda acme, other: rules.TestNesting().test_another_tenant_is_refused(acme, other, None),
+        binding,
+        "_join",
+        join_anybody,
+        lambda acme, other: misuse.TestNesting().test_another_tenant_is_refused(acme, other, None),
     ),
     "a joined block writes elsewhere": (
-        binding, "_join", join_anybody,
-        lambda acme: rules.TestNesting().test_a_write_the_outer_block_did_not_declare_is_refused(
+        binding,
+        "_join",
+        join_anybody,
+        lambda acme: misuse.TestNesting().test_a_write_the_outer_block_did_not_declare_is_refused(
             acme, None
         ),
     ),
     "leaving takes nothing back": (
-        DatabaseWrapper, "leave_binding", close_without_taking_back,
-        rules.TestTransactionLocal()
-        .test_inside_an_outer_transaction_leaving_takes_tenant_and_path_back,
+        DatabaseWrapper,
+        "leave_binding",
+        close_without_taking_back,
+        transactions.TestTransactionLocal().test_inside_an_outer_transaction_leaving_takes_tenant_and_path_back,
     ),
     "cursors are for everybody": (
-        DatabaseWrapper, "_cursor", give_out_cursors,
-        lambda: rules.TestUnbound().test_every_way_in_raises_in_python(
-            lambda: rules.ask("users", "SELECT 1")
+        DatabaseWrapper,
+        "_cursor",
+        give_out_cursors,
+        lambda: misuse.TestUnbound().test_every_way_in_raises_in_python(
+            lambda: ask("users", "SELECT 1")
         ),
     ),
     "hooks run inside the block": (
-        Binding, "add_hook", lambda self, hook: hook(),
-        rules.TestOnCommit().test_runs_after_all_databases_closed_and_unbound,
+        Binding,
+        "add_hook",
+        lambda self, hook: hook(),
+        whole.TestOnCommit().test_runs_after_all_databases_closed_and_unbound,
     ),
     "hooks run after a rollback": (
-        Binding, "take_hooks", lambda self: self._hooks,
-        lambda acme: rules.TestOnCommit().test_does_not_run_when_the_block_is_undone(
+        Binding,
+        "take_hooks",
+        lambda self: self._hooks,
+        lambda acme: whole.TestOnCommit().test_does_not_run_when_the_block_is_undone(
             acme, "rollback"
         ),
     ),
     "rollback is forgotten": (
-        Binding, "rollback", lambda self: None,
-        rules.TestEnding().test_rollback_undoes_without_an_exception,
+        Binding,
+        "rollback",
+        lambda self: None,
+        whole.TestEnding().test_rollback_undoes_without_an_exception,
     ),
     "deferred constraints are not checked": (
         # The end of the block raises all the same: the reply would have been rendered by then.
-        Binding, "check_constraints", lambda self: self.rollback(),
-        rules.TestEnding().test_a_deferred_constraint_is_checked_before_the_reply,
+        Binding,
+        "check_constraints",
+        lambda self: self.rollback(),
+        whole.TestEnding().test_a_deferred_constraint_is_checked_before_the_reply,
     ),
 }
 
@@ -196,10 +228,14 @@ EDITOR_MUTANTS = {
     "tables are not walled": ("wall", lambda self, model: None, {"policy", "row-security"}),
     "tables get no policy": ("wall", wall_without_policy, {"policy"}),
     "uniques forget the tenant": (
-        "_tenant_led", lambda self, model, fields: list(fields), {"unique-key"},
+        "_tenant_led",
+        lambda self, model, fields: list(fields),
+        {"unique-key"},
     ),
     "inline keys come back": (
-        "_iter_column_sql", PlainSchemaEditor._iter_column_sql, None,
+        "_iter_column_sql",
+        PlainSchemaEditor._iter_column_sql,
+        None,
     ),
     "foreign keys are to the id": ("_create_fk_sql", plain_foreign_key, None),
 }
@@ -216,7 +252,7 @@ class TestSchemaEditor:
 
         if expected is None:
             # Such a table can't even be made: nothing in the home is unique by its id alone.
-            with pytest.raises(Exception, match="no unique constraint|multiple primary keys"):
+            with pytest.raises(Exception, match=r"no unique constraint|multiple primary keys"):
                 self.rules_after_migrating()
         else:
             assert self.rules_after_migrating() == expected

@@ -50,7 +50,8 @@ class TestCache:
             key
             for key in keys
             # In braces, all keys of a tenant are on one node of a cluster.
-            if not key.lstrip("{").startswith(str(world.tenant.id)) and not OF_THE_PLATFORM.match(key)
+            if not key.lstrip("{").startswith(str(world.tenant.id))
+            and not OF_THE_PLATFORM.match(key)
         ]
         assert strays == []
 

@@ -53,7 +53,10 @@ BODY_KINDS = {
     "member_id": "member",
 }
 QUERY_KINDS = {
-    "tag": "tag", "group": "group", "parent_group": "group", "owner": "my_fan",
+    "tag": "tag",
+    "group": "group",
+    "parent_group": "group",
+    "owner": "my_fan",
 }
 # Ids of people, whom all tenants that they visit know by the same one.
 PEOPLE = {"keycloak_id"}
@@ -67,9 +70,12 @@ WITH_QUERY_ID = [
     for parameter in op.parameters("query")
     if parameter["schema"].get("format") == "uuid" and parameter["name"] not in PEOPLE
 ]
-LISTS = [op for op in ALL if op.method == "get" and any(
-    parameter["name"] in {"cursor", "page_size"} for parameter in op.parameters("query")
-)]
+LISTS = [
+    op
+    for op in ALL
+    if op.method == "get"
+    and any(parameter["name"] in {"cursor", "page_size"} for parameter in op.parameters("query"))
+]
 
 
 def kind_of(op: Operation, name: str) -> str:
@@ -93,7 +99,9 @@ def stranger_of(value: str) -> str:
     return str(uuid4())
 
 
-def call(world: World, op: Operation, ids: dict[str, str], *, body: Any = None, **query: str) -> Any:
+def call(
+    world: World, op: Operation, ids: dict[str, str], *, body: Any = None, **query: str
+) -> Any:
     path = op.path
     for name in op.names:
         path = path.replace("{" + name + "}", ids.get(name, CONSTANTS.get(name, "")))
@@ -182,9 +190,7 @@ class TestPaths:
 
 
 class TestBodies:
-    @pytest.mark.parametrize(
-        ("op", "name", "is_list"), WITH_BODY_ID, ids=lambda value: str(value)
-    )
+    @pytest.mark.parametrize(("op", "name", "is_list"), WITH_BODY_ID, ids=lambda value: str(value))
     def test_another_tenant_s_id_is_nobody_s(
         self, both: tuple[World, World], op: Operation, name: str, is_list: bool
     ) -> None:
@@ -203,7 +209,8 @@ class TestBodies:
         assert worlds.contents(theirs.tenant) == before
 
     @pytest.mark.parametrize(
-        ("op", "name"), [(op, name) for op, name, is_list in WITH_BODY_ID if is_list],
+        ("op", "name"),
+        [(op, name) for op, name, is_list in WITH_BODY_ID if is_list],
         ids=lambda value: str(value),
     )
     def test_one_foreign_id_among_one_s_own_spoils_the_whole(
@@ -222,18 +229,24 @@ class TestBodies:
 
 class TestLists:
     @pytest.mark.parametrize("op", LISTS, ids=str)
-    def test_hold_nothing_of_another_tenant(
-        self, both: tuple[World, World], op: Operation
-    ) -> None:
+    def test_hold_nothing_of_another_tenant(self, both: tuple[World, World], op: Operation) -> None:
         mine, theirs = both
         ids = own_ids(op, mine)
+        known = {str(row["id"]) for rows in worlds.contents(mine.tenant).values() for row in rows}
         orderings = next(
-            (p["schema"].get("enum", []) for p in op.parameters("query") if p["name"] == "ordering"),
+            (
+                p["schema"].get("enum", [])
+                for p in op.parameters("query")
+                if p["name"] == "ordering"
+            ),
             [],
         )
         expandable = next(
-            (p["schema"].get("items", {}).get("enum", [])
-             for p in op.parameters("query") if p["name"] == "expand"),
+            (
+                p["schema"].get("items", {}).get("enum", [])
+                for p in op.parameters("query")
+                if p["name"] == "expand"
+            ),
             [],
         )
         queries: list[dict[str, str]] = [{}, {"page_size": "1"}]
@@ -249,8 +262,7 @@ class TestLists:
             reply = call(mine, op, ids, **query)
             assert reply.status_code == 200, (query, reply.content)
             assert theirs.mark.encode() not in reply.content
-            for value in theirs.ids.values():
-                assert value.encode() not in reply.content, query
+            assert {row["id"] for row in reply.json()["results"] if "id" in row} <= known, query
 
     @pytest.mark.parametrize(("op", "name"), WITH_QUERY_ID, ids=lambda value: str(value))
     def test_a_filter_by_another_tenant_s_id_finds_what_nobody_s_id_finds(

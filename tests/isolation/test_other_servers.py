@@ -15,6 +15,13 @@ from tests.environment import DATABASE_URL, ROOT
 
 HOST, PORT, USER = "127.0.0.1", 5432, "postgres"
 PREFIX = f"other_{os.getpid()}"
+BINDING = [
+    "tests/tenancy/test_binding.py",
+    "tests/tenancy/test_binding_misuse.py",
+    "tests/tenancy/test_binding_transactions.py",
+    "tests/tenancy/test_schema_editor.py",
+    "tests/tenancy/test_tenant_key.py",
+]
 ROLES = [OWNER, APP, LEDGER, AUDITOR]
 
 
@@ -80,9 +87,26 @@ def test_the_suite_passes_on_the_server_of_this_machine(cleaned: None) -> None:
     }
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider",
-         "-m", "not slow", "tests/isolation", "tests/tenancy/test_binding.py", "tests/tenancy/test_schema_editor.py"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "2",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not slow",
+            "tests/isolation",
+            *BINDING,
+        ],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
     output = done.stdout + done.stderr

@@ -175,11 +175,11 @@ FOREIGN_KEYS = [
 
 class TestForeignKeys:
     @pytest.mark.parametrize(
-        ("model", "field"), FOREIGN_KEYS, ids=lambda value: getattr(value, "name", None) or value.__name__
+        ("model", "field"),
+        FOREIGN_KEYS,
+        ids=lambda value: getattr(value, "name", None) or value.__name__,
     )
-    def test_has_an_index_that_leads_to_it(
-        self, tenant: Tenant, model: Any, field: Any
-    ) -> None:
+    def test_has_an_index_that_leads_to_it(self, tenant: Tenant, model: Any, field: Any) -> None:
         plans = Plans(tables=(model._meta.db_table,))
 
         with bind(tenant):

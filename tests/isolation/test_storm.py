@@ -141,8 +141,11 @@ class Storm:
         while time.monotonic() < self.until:
             try:
                 with psycopg.connect(
-                    dbname=settings["dbname"], user=settings["user"], host=settings["host"],
-                    port=PORT, autocommit=True,
+                    dbname=settings["dbname"],
+                    user=settings["user"],
+                    host=settings["host"],
+                    port=PORT,
+                    autocommit=True,
                 ) as raw:
                     for _ in range(20):
                         self._probe(raw, home)
@@ -170,6 +173,7 @@ class Storm:
                     [connections.databases["users"]["NAME"], self.spared],
                 ).fetchall()
                 self.seen["killed"] += len(killed)
+
 
 @pytest.fixture
 def storm(make_tenant: Callable[..., Tenant], home: str) -> Iterator[Storm]:

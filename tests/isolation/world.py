@@ -102,8 +102,12 @@ def _build_tags(world: World, at: Any) -> None:
     TagAssociation.objects.create(id=at("association"), tag=tag, associated_tag=other)
     Tag.objects.create(id=at("free_tag"), name=f"{world.mark} c", tag_type="SKILL")
     PlatformKey.objects.create(
-        id=at("platform_key_row"), actor_id=world.caller.id, key=f"{world.mark}-p",
-        request_hash="0" * 64, status_code=201, reply=b"{}",
+        id=at("platform_key_row"),
+        actor_id=world.caller.id,
+        key=f"{world.mark}-p",
+        request_hash="0" * 64,
+        status_code=201,
+        reply=b"{}",
     )
 
 
@@ -114,7 +118,10 @@ def _build_profiles(world: World, at: Any) -> None:
     other = CelebrityFactory(id=at("other_celebrity"), display_name=f"{mark} other star")
     group = GroupFactory(id=at("group"), display_name=f"{mark} group", owner=mine)
     GroupFactory(
-        id=at("pending_group"), display_name=f"{mark} hopeful", status="PENDING", is_approved=None,
+        id=at("pending_group"),
+        display_name=f"{mark} hopeful",
+        status="PENDING",
+        is_approved=None,
         parent_group=group,
     )
     CelebrityFactory(
@@ -134,7 +141,11 @@ def _build_profiles(world: World, at: Any) -> None:
     world.ids["slug"] = mark
     ProfileShortLink.objects.create(id=at("link"), profile=celebrity, slug=mark)
     Offer.objects.create(
-        id=at("offer"), profile=celebrity, offer_type=OfferType.values[0], price=1, currency="USD",
+        id=at("offer"),
+        profile=celebrity,
+        offer_type=OfferType.values[0],
+        price=1,
+        currency="USD",
         description=mark,
     )
     world.ids["code"] = sha256(mark.encode()).hexdigest()[:12].upper()
@@ -143,7 +154,11 @@ def _build_profiles(world: World, at: Any) -> None:
     )
     world.ids["key"] = mark
     IdempotencyKey.objects.create(
-        id=at("key_row"), actor_id=caller.id, key=mark, request_hash="0" * 64, status_code=201,
+        id=at("key_row"),
+        actor_id=caller.id,
+        key=mark,
+        request_hash="0" * 64,
+        status_code=201,
         reply=b'{"mark":"%s"}' % mark.encode(),
     )
 
@@ -154,15 +169,20 @@ def _build_staff(world: World) -> None:
         tenant_id=tenant_id, account_id=new_account(world.mark).id, role=Role.EDITOR
     )
     invitation = Invitation.objects.create(
-        tenant_id=tenant_id, email=f"{world.mark}@people.example", role=Role.VIEWER,
-        invited_by_id=world.caller.id, token_hash=sha256(world.mark.encode()).hexdigest(),
+        tenant_id=tenant_id,
+        email=f"{world.mark}@people.example",
+        role=Role.VIEWER,
+        invited_by_id=world.caller.id,
+        token_hash=sha256(world.mark.encode()).hexdigest(),
         expires_at=timezone.now() + timedelta(days=1),
     )
     issuer = Issuer.objects.create(
         tenant_id=tenant_id, url=f"https://{world.mark}.test", audience=world.mark
     )
     world.ids |= {
-        "member": str(member.id), "invitation": str(invitation.id), "issuer": str(issuer.id)
+        "member": str(member.id),
+        "invitation": str(invitation.id),
+        "issuer": str(issuer.id),
     }
 
 
@@ -185,4 +205,3 @@ def contents(tenant: Tenant) -> dict[str, list[Any]]:
         found[model._meta.label] = list(model.objects.filter(tenant=tenant).order_by("pk").values())
     found["members"] = list(tenant.memberships.order_by("pk").values())
     return found
-

@@ -41,7 +41,8 @@ class TestHost:
         assert get(host.upper()).status_code == 200
 
     @pytest.mark.parametrize(
-        "unknown", ["nobody.test", "", "a b", "[::1]", "x" * 300, "../etc", "quintet.test.evil.test"]
+        "unknown",
+        ["nobody.test", "", "a b", "[::1]", "x" * 300, "../etc", "quintet.test.evil.test"],
     )
     def test_that_nobody_has_is_answered_404(self, unknown: str) -> None:
         response = get(unknown)
@@ -57,7 +58,9 @@ class TestHost:
         assert response.status_code == 403
         assert kind_of(response) == "/problems/tenant-suspended"
 
-    def test_of_a_tenant_being_set_up_is_not_served(self, make_tenant: Callable[..., Tenant]) -> None:
+    def test_of_a_tenant_being_set_up_is_not_served(
+        self, make_tenant: Callable[..., Tenant]
+    ) -> None:
         unfinished = make_tenant(status=Tenant.Status.PROVISIONING)
 
         assert get(unfinished.domains.get().domain).status_code == 403

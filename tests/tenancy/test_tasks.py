@@ -149,9 +149,7 @@ class TestTenantTask:
 
         assert wait_for(lambda: cache.get(key)) == "Unbound"
 
-    def test_of_a_suspended_tenant_waits(
-        self, worker: str, tenant: Tenant, rival: Tenant
-    ) -> None:
+    def test_of_a_suspended_tenant_waits(self, worker: str, tenant: Tenant, rival: Tenant) -> None:
         make_profile(tenant)
         make_profile(rival)
         tenants.suspend_tenant(slug=tenant.slug, suspended_at=timezone.now())

@@ -16,7 +16,7 @@ from apps.kernel.api.filters import ordering_of
 from apps.kernel.api.pagination import KeysetPagination
 from apps.kernel.api.renderers import to_json
 from apps.kernel.errors import NotFound
-from apps.tenancy import binding
+from apps.tenancy import binding, replicas
 from apps.tenancy.api.permissions import Access, Declared
 from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.middleware import TenantRequired
@@ -117,6 +117,8 @@ class ContextView(PlatformView):
                 bound.rollback()
             elif writes:
                 self._keep_reply(request, response)
+        if writes and request.user:
+            replicas.note_write(tenant_id=request.tenant.id, actor_id=request.user.id)
         return response
 
     def bind(self, request: TenantRequest, *, writes: str | None) -> Any:
@@ -129,6 +131,8 @@ class ContextView(PlatformView):
             actor=actor,
             request_id=request.request_id,
             source="api",
+            replica=writes is None
+            and replicas.may_read(tenant_id=request.tenant.id, actor_id=actor.id),
         )
 
     # Idempotency ---------------------------------------------------------------------------------

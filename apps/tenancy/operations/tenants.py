@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 
 from apps.kernel.errors import Problem
@@ -137,26 +137,52 @@ def create_tenant(order: Order) -> Tenant:
 
     :raises SlugTaken, DomainTaken: somebody was quicker.
     """
-    with transaction.atomic():
-        tenant, _ = Tenant.objects.select_for_update().get_or_create(
-            slug=order.slug,
-            defaults={"name": order.name, "home": _place(order)},
-        )
-        if tenant.status != Tenant.Status.PROVISIONING:
-            raise SlugTaken(f"The slug {order.slug!r} was taken a moment ago. Choose another.")
-        domain, _ = Domain.objects.get_or_create(
-            domain=order.domain, defaults={"tenant": tenant, "is_primary": True}
-        )
-        if domain.tenant_id != tenant.id:
-            raise DomainTaken(f"The domain {order.domain!r} was taken a moment ago.")
-        if not order.own_home:
-            _activate(tenant)
+    try:
+        with transaction.atomic():
+            tenant = Tenant.objects.select_for_update().filter(slug=order.slug).first()
+            if tenant is None:
+                tenant = _insert(order)
+            else:
+                _carry_on(tenant, order)
+    except IntegrityError as error:
+        if Tenant.objects.filter(slug=order.slug).exists():
+            raise SlugTaken(
+                f"The slug {order.slug!r} was taken a moment ago. Choose another."
+            ) from error
+        raise DomainTaken(f"The domain {order.domain!r} was taken a moment ago.") from error
     if order.own_home:
         prepare_home(tenant.home)
         with transaction.atomic():
             _activate(tenant)
     resolution.forget()
     return tenant
+
+
+def _insert(order: Order) -> Tenant:
+    """Make a tenant and its domain: in a pool ACTIVE at once, as nothing is left to be made."""
+    status = Tenant.Status.PROVISIONING if order.own_home else Tenant.Status.ACTIVE
+    tenant = Tenant.objects.create(
+        slug=order.slug, name=order.name, home=_place(order), status=status
+    )
+    Domain.objects.create(tenant=tenant, domain=order.domain, is_primary=True)
+    return tenant
+
+
+def _carry_on(tenant: Tenant, order: Order) -> None:
+    """Take up a tenant that was left half-made.
+
+    :raises SlugTaken: it is not half-made.
+    :raises DomainTaken: the domain leads to another tenant.
+    """
+    if tenant.status != Tenant.Status.PROVISIONING:
+        raise SlugTaken(f"The slug {order.slug!r} was taken a moment ago. Choose another.")
+    domain, _ = Domain.objects.get_or_create(
+        domain=order.domain, defaults={"tenant": tenant, "is_primary": True}
+    )
+    if domain.tenant_id != tenant.id:
+        raise DomainTaken(f"The domain {order.domain!r} was taken a moment ago.")
+    if not order.own_home:
+        _activate(tenant)
 
 
 def _place(order: Order) -> Home:
