@@ -4,7 +4,7 @@ The key is kept in the database of the context that writes, in the same transact
 it exists exactly when the write does.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -117,3 +117,9 @@ def check_same(kept: AbstractIdempotencyKey, *, hashed: str) -> None:
     """
     if kept.request_hash != hashed:
         raise KeyReused("Use a new key for a new request, or send the same request again.")
+
+
+def forget_old(model: type[AbstractIdempotencyKey], *, now: datetime) -> int:
+    """Delete the bound tenant's replies that are older than a day; return how many that were."""
+    deleted, _ = model._default_manager.filter(created_at__lte=now - KEPT_FOR).delete()
+    return deleted

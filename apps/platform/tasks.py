@@ -1,0 +1,15 @@
+"""What the platform context does by the clock."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.kernel import idempotency
+from apps.platform.models import IdempotencyKey
+from apps.tenancy.tasks import TenantTask, scheduled
+
+
+@scheduled(every=3_600)
+@shared_task(name="platform.forget_old_replies", base=TenantTask, writes="platform")
+def forget_old_replies() -> None:
+    """Delete stored replies that nobody may ask for any more."""
+    idempotency.forget_old(IdempotencyKey, now=timezone.now())
