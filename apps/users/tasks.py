@@ -4,8 +4,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.kernel import idempotency
-from apps.users.models import IdempotencyKey
 from apps.tenancy.tasks import TenantTask, scheduled
+from apps.users.models import IdempotencyKey
 
 
 @scheduled(every=3_600)

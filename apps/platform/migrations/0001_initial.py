@@ -42,10 +42,14 @@ class Migration(migrations.Migration):
                 "db_table": "idempotency_keys",
                 "abstract": False,
                 "indexes": [
-                    models.Index(fields=["tenant_id", "created_at"], name="platform_idempotency_age")
+                    models.Index(
+                        fields=["tenant_id", "created_at"], name="platform_idempotency_age"
+                    )
                 ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("actor_id", "key"), name="platform_idempotency_key")
+                    models.UniqueConstraint(
+                        fields=("actor_id", "key"), name="platform_idempotency_key"
+                    )
                 ],
             },
         ),

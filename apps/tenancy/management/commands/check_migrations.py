@@ -55,6 +55,12 @@ class Command(OperatorCommand):
 def faults_of(name: str, migration: Any) -> Iterator[str]:
     """Yield what one migration does that it must not."""
     contracts = CONTRACT in name
+    # A table that the same migration makes has no rows, and no code that knows it.
+    made = {
+        operation.name_lower
+        for operation in migration.operations
+        if isinstance(operation, migrations.CreateModel)
+    }
     for operation in migration.operations:
         said = operation.describe()
         if not operation.reversible:
@@ -64,7 +70,7 @@ def faults_of(name: str, migration: Any) -> Iterator[str]:
                 f"{name}: takes something away: {said}. Code that runs now still uses it. Stop "
                 f"using it first, and remove it later in a migration with {CONTRACT!r} in its name."
             )
-        if _adds_required_column(operation):
+        if _adds_required_column(operation) and operation.model_name_lower not in made:
             yield (
                 f"{name}: adds a column that running code does not fill: {said}. "
                 f"Make it nullable or give it a db_default."
