@@ -14,10 +14,14 @@ from typing import Any
 
 import psycopg
 import pytest
+import zeal
 from django.conf import settings
 from django.core.cache import cache
+from django.core.signals import request_finished, request_started
 from django.db import connections
 from psycopg import sql
+from zeal.constants import initialize_app_registry
+from zeal.patch import patch
 
 from apps.tenancy import homes, provisioning, resolution
 from apps.tenancy.models import Domain, Home, Tenant
@@ -109,6 +113,21 @@ def clone_databases(template: str) -> None:
             )
     # Privileges on a database do not come with its template.
     provisioning.provision(prefix=settings.DATABASE_PREFIX)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def n_plus_one_is_an_error() -> Iterator[None]:
+    """Have every request of every test fail if it asks for related rows one by one."""
+    # django-allauth reads the addresses of one account one by one; they are a handful.
+    settings.ZEAL_ALLOWLIST = [{"model": "account.EmailAddress", "field": "*"}]
+    initialize_app_registry()
+    patch()
+    started, finished = (lambda **_: zeal.setup()), (lambda **_: zeal.teardown())
+    request_started.connect(started)
+    request_finished.connect(finished)
+    yield
+    request_started.disconnect(started)
+    request_finished.disconnect(finished)
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import current_app
+import zeal
 from django.apps import apps
 from django.core.checks import Error, run_checks
+from django.core.signals import request_started
 from django.db import models
 from django.test.utils import isolate_apps
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -14,12 +15,15 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from apps.kernel.references import ReferenceField
-from apps.tenancy import checks
+from apps.tenancy import binding, checks
 from apps.tenancy.api.permissions import Declared, Denied
 from apps.tenancy.api.views import ContextView, PlatformView
 from apps.tenancy.models import TenantModel
 from apps.tenancy.tasks import TaskWithoutTenant, TenantTask
+from apps.users.models import FanFollow
+from config.celery import app
 from config.databases import ALIAS_OF_LABEL, CONTEXTS
+from tests.factories import FollowFactory
 
 DOCUMENTATION = {"SpectacularAPIView", "SpectacularSwaggerView"}
 
@@ -159,7 +163,8 @@ class TestModels:
 
 
 def our_tasks() -> list[Any]:
-    return [task for name, task in current_app.tasks.items() if not name.startswith("celery.")]
+    app.loader.import_default_modules()
+    return [task for name, task in app.tasks.items() if not name.startswith("celery.")]
 
 
 class TestTasks:
@@ -175,3 +180,16 @@ class TestTasks:
             task.send()
         with pytest.raises(TaskWithoutTenant):
             task.delay()
+
+
+class TestNPlusOne:
+    def test_of_a_request_is_an_error(self, tenant: Any) -> None:
+        with binding.bind(tenant, writes="users"):
+            FollowFactory.create_batch(3)
+
+        request_started.send(sender=None)
+        try:
+            with binding.bind(tenant), pytest.raises(zeal.NPlusOneError):
+                [follow.celebrity.display_name for follow in FanFollow.objects.all()]
+        finally:
+            zeal.teardown()

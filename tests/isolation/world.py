@@ -195,10 +195,12 @@ def models_of_homes() -> Iterator[type[Model]]:
 
 
 def contents(tenant: Tenant) -> dict[str, list[Any]]:
-    """Every row a tenant has, to be compared with what it has later."""
+    """Every row a tenant has, to be compared with what it has later; also where the wall is down."""
     with bind(tenant):
         found = {
-            model._meta.label: list(model._base_manager.order_by("pk").values())
+            model._meta.label: list(
+                model._base_manager.filter(tenant_id=tenant.id).order_by("pk").values()
+            )
             for model in models_of_homes()
         }
     for model in (Invitation, Issuer):
