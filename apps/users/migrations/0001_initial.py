@@ -484,6 +484,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "profile_status_history",
+                "verbose_name_plural": "profile status history",
             },
         ),
         migrations.CreateModel(

@@ -267,6 +267,7 @@ class ProfileStatusHistory(TenantModel):
 
     class Meta:
         db_table = "profile_status_history"
+        verbose_name_plural = "profile status history"
         indexes = [
             models.Index(
                 fields=["tenant_id", "profile", "-occurred_on", "-id"], name="profile_history_order"
