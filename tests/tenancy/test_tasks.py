@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
@@ -20,12 +21,16 @@ from apps.users.models import Profile
 from tests.environment import ROOT
 from tests.tasks import count_profiles, fail_after_writing, read_unbound, rename_profiles
 
-RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
+# Servers of the machine, tried where they answer: the address and the port of each.
+OTHERS = {
+    "rabbitmq": ("amqp://guest:guest@127.0.0.1:5672//", 5672),
+    "redis": ("redis://127.0.0.1:6379/15", 6379),
+}
 
 
-def rabbitmq_answers() -> bool:
+def answers(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", 5672), timeout=1):
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
     except OSError:
         return False
@@ -49,12 +54,12 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 20) -> Any:
     raise AssertionError("it did not happen in time")
 
 
-@pytest.fixture(scope="module", params=["valkey", "rabbitmq"])
+@pytest.fixture(scope="module", params=["valkey", *OTHERS])
 def worker(request: Any, django_db_setup: None) -> Iterator[str]:
     """A worker process on the broker; what it does is seen in the database and the cache."""
-    if request.param == "rabbitmq" and not rabbitmq_answers():
-        pytest.skip("no RabbitMQ answers on 127.0.0.1:5672")
-    broker = RABBITMQ if request.param == "rabbitmq" else settings.CELERY_BROKER_URL
+    broker, port = OTHERS.get(request.param, (settings.CELERY_BROKER_URL, None))
+    if port is not None and not answers(port):
+        pytest.skip(f"no {request.param} answers on 127.0.0.1:{port}")
     queue = f"quintet-test-{os.getpid()}-{request.param}"
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "config.celery", "worker",
@@ -72,8 +77,13 @@ def worker(request: Any, django_db_setup: None) -> Iterator[str]:
         process.terminate()
         process.wait(timeout=20)
         with app.connection_for_write(url=broker) as connection:
-            if request.param == "rabbitmq":
-                connection.default_channel.queue_delete(queue)
+            connection.default_channel.queue_delete(queue)
+        if request.param == "redis":
+            # Kombu keeps what it knows of a queue: this one is not to be found again.
+            client = redis.Redis.from_url(broker)
+            for key in client.scan_iter(f"*{queue}*"):
+                client.delete(key)
+            client.close()
         point_at(app, broker=before[0], queue=before[1])
 
 
