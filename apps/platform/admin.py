@@ -5,19 +5,17 @@ from collections.abc import Iterable
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 
 from apps.platform import operations
 from apps.platform.models import Tag, TagAssociation
-from apps.tenancy.admin_site import TenantModelAdmin, tenant_site
+from apps.tenancy.admin_site import TenantInline, TenantModelAdmin, tenant_site
 
 
-class AssociationInline(TabularInline):
+class AssociationInline(TenantInline):
     """What a tag goes with."""
 
     model = TagAssociation
     fk_name = "tag"
-    extra = 0
     autocomplete_fields = ["associated_tag"]
 
 

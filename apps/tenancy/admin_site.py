@@ -8,12 +8,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar, cast
 
+from django.contrib import messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.sites import UnfoldAdminSite
 
+from apps.kernel.errors import Problem
 from apps.tenancy import binding
 from apps.tenancy.api.permissions import Rank
 from apps.tenancy.models import Membership
@@ -59,8 +61,7 @@ class TenantSite(UnfoldAdminSite):
         """Wrap a view in the tenant's binding, rendered inside."""
         inner = super().admin_view(view, cacheable)
 
-        @wraps(inner)
-        def bound_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             alias = _context_shown(request)
             writes = alias if alias and request.method not in SAFE_METHODS else None
             with binding.bind(
@@ -78,6 +79,18 @@ class TenantSite(UnfoldAdminSite):
                 if response.status_code >= 400:
                     bound.rollback()
             return response
+
+        @wraps(inner)
+        def bound_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return answer(request, *args, **kwargs)
+            except Problem as problem:
+                if request.method in SAFE_METHODS:
+                    raise
+                # An operation refused, and everything is rolled back: say so on the same page.
+                texts = [text for several in problem.fields.values() for text in several]
+                messages.error(request, " ".join([problem.detail, *texts]))
+                return HttpResponseRedirect(request.get_full_path())
 
         return bound_view
 
@@ -140,6 +153,23 @@ class TenantModelAdmin(ModelAdmin):
 
     log_change = log_addition
     log_deletions = log_addition
+
+
+class TenantInline(TabularInline):
+    """Rows on the page of what they belong to: seen by all staff, changed by editors."""
+
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether rows may be read."""
+        return rank_in_tenant(request) is not None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether rows may be changed, added and removed."""
+        rank = rank_in_tenant(request)
+        return rank is not None and rank >= Rank.EDITOR
+
+    has_add_permission = has_delete_permission = has_change_permission
 
 
 class ReadOnlyAdmin(TenantModelAdmin):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from apps.kernel.api.problems import problem_response
 from apps.kernel.errors import Problem
@@ -69,6 +70,12 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._answer(request)
+        # Or a cache in front of the platform's host would serve one tenant's reply to the next.
+        patch_vary_headers(response, [HEADER])
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         try:
             tenant = tenant_of(request)
         except Problem as problem:

@@ -7,9 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import TabularInline
 
-from apps.tenancy.admin_site import ReadOnlyAdmin, TenantModelAdmin, tenant_site
+from apps.tenancy.admin_site import ReadOnlyAdmin, TenantInline, TenantModelAdmin, tenant_site
 from apps.users import operations
 from apps.users.models import (
     Block,
@@ -25,25 +24,22 @@ from apps.users.models import (
 )
 
 
-class ImageInline(TabularInline):
+class ImageInline(TenantInline):
     """Images of a profile."""
 
     model = ProfileImage
-    extra = 0
 
 
-class ShortLinkInline(TabularInline):
+class ShortLinkInline(TenantInline):
     """Short links of a profile."""
 
     model = ProfileShortLink
-    extra = 0
 
 
-class OfferInline(TabularInline):
+class OfferInline(TenantInline):
     """Offers of a celebrity."""
 
     model = Offer
-    extra = 0
     exclude = ["created_on", "updated_at"]
 
 
@@ -69,7 +65,7 @@ class ProfileAdmin(TenantModelAdmin):
         "erased_at",
     ]
 
-    @admin.action(description="Approve selected groups")
+    @admin.action(description="Approve selected groups", permissions=["change"])
     def approve_groups(self, request: HttpRequest, chosen: QuerySet[Profile]) -> None:
         """Let the groups among the chosen be seen."""
         groups = [profile for profile in chosen if profile.is_group]

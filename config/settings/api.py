@@ -18,9 +18,7 @@ REST_FRAMEWORK = {
     "DEFAULT_VERSIONING_CLASS": None,
     "EXCEPTION_HANDLER": "apps.kernel.api.problems.handle",
     "UNAUTHENTICATED_USER": None,
-    "PAGE_SIZE": 50,
-    "SEARCH_PARAM": "search",
-    "ORDERING_PARAM": "ordering",
+    "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 PAGE_SIZE_LIMIT = 200

@@ -15,6 +15,8 @@ VAR = Path(env.str("VAR", str(ROOT / "var")))
 DEBUG = env.bool("DEBUG", False)
 # Unset, it is a development machine: a key that is stable across restarts of it, and no other.
 SECRET_KEY = env.str("SECRET_KEY", "") or embedded.local_secret(var=VAR, name="secret-key")
+# Earlier ones: they no longer sign, but what they signed or sealed is still read.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 
 # The platform's own host: the control plane's admin, and the API for callers that send X-Tenant.
 PLATFORM_HOST = env.str("PLATFORM_HOST", "quintet.localhost")
@@ -72,6 +74,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.kernel.api.middleware.RefusalMiddleware",
 ]
 
 # The tenancy middleware chooses between this and config.urls_tenant, by the host.

@@ -2,6 +2,8 @@
 
 from hashlib import sha256
 
+from environs import validate
+
 from config.settings.base import PLATFORM_HOST, SECRET_KEY, env
 
 # allauth's own, so that the admin's form, too, counts failures and takes emails in any case.
@@ -64,7 +66,9 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 # optional: an email is sent (to the console, in development) and people may go on at once;
 # mandatory: they sign in once they have confirmed it. Invitations need a confirmed one either way.
-ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", "optional")
+ACCOUNT_EMAIL_VERIFICATION = env.str(
+    "EMAIL_VERIFICATION", "optional", validate=validate.OneOf(["optional", "mandatory"])
+)
 ACCOUNT_SESSION_REMEMBER = True
 SESSION_COOKIE_NAME = "quintet_session"
 # A refresh token is part of a session, and can't outlive it.

@@ -1,8 +1,12 @@
 """Logs: one line per event on standard error; JSON when QUINTET_LOG_FORMAT=json."""
 
+import logging
+
+from environs import validate
+
 from config.settings.base import env
 
-LOG_LEVEL = env.str("LOG_LEVEL", "WARNING")
+LOG_LEVEL = env.log_level("LOG_LEVEL", logging.WARNING)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -13,7 +17,9 @@ LOGGING = {
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": env.str("LOG_FORMAT", "console"),
+            "formatter": env.str(
+                "LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])
+            ),
         }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},

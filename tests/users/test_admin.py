@@ -10,13 +10,34 @@ from apps.users.models import Profile
 from tests.factories import CelebrityFactory, FollowFactory, GroupFactory, TagFactory
 
 
-@pytest.fixture
-def staff(tenant) -> Client:
-    account = Account.objects.create_user(f"staff@{tenant.slug}.example", "a long password")
-    Membership.objects.create(tenant=tenant, account=account, role="admin")
+def signed_in(tenant, role) -> Client:
+    account = Account.objects.create_user(f"{role}@{tenant.slug}.example", "a long password")
+    Membership.objects.create(tenant=tenant, account=account, role=role)
     client = Client(HTTP_HOST=tenant.domains.get(is_primary=True).domain)
     client.force_login(account)
     return client
+
+
+@pytest.fixture
+def staff(tenant) -> Client:
+    return signed_in(tenant, "admin")
+
+
+def form_of(profile, **values):
+    return {
+        "profile_type": profile.profile_type,
+        "display_name": profile.display_name,
+        "status": profile.status,
+        "display_weight": 0,
+        "meta_data": "{}",
+        "field_privacy": "{}",
+        **{
+            f"{prefix}-{name}": 0
+            for prefix in ("images", "short_links", "offers")
+            for name in ("TOTAL_FORMS", "INITIAL_FORMS")
+        },
+        **values,
+    }
 
 
 class TestProfileAdmin:
@@ -34,19 +55,7 @@ class TestProfileAdmin:
     def test_changes_a_profile_and_notes_the_status(self, committed, staff):
         star = committed(lambda: CelebrityFactory(status="PENDING"))
         url = f"/admin/users/profile/{star.id}/change/"
-        form = {
-            "profile_type": "CELEBRITY",
-            "display_name": "Renamed",
-            "status": "ACTIVE",
-            "display_weight": 7,
-            "meta_data": "{}",
-            "field_privacy": "{}",
-            **{
-                f"{prefix}-{name}": 0
-                for prefix in ("images", "short_links", "offers")
-                for name in ("TOTAL_FORMS", "INITIAL_FORMS")
-            },
-        }
+        form = form_of(star, display_name="Renamed", status="ACTIVE", display_weight=7)
 
         assert staff.get(url).status_code == 200
         saved = staff.post(url, form)
@@ -68,6 +77,60 @@ class TestProfileAdmin:
         assert committed(lambda: Profile.objects.get(id=group.id).is_approved)
         staff.post(url, {"action": "delete_selected", "post": "yes", **chosen})
         assert committed(lambda: Profile.objects.get(id=group.id).is_deleted)
+
+    def test_lets_only_editors_approve(self, tenant, committed):
+        group = committed(lambda: GroupFactory(status="PENDING", is_approved=None))
+        form = {"action": "approve_groups", "_selected_action": str(group.id)}
+
+        signed_in(tenant, "support").post("/admin/users/profile/", form)
+
+        assert committed(lambda: Profile.objects.get(id=group.id).is_approved) is None
+
+    def test_adds_what_hangs_on_a_profile(self, tenant, committed, staff):
+        star = committed(CelebrityFactory)
+        url = f"/admin/users/profile/{star.id}/change/"
+        offer = {"offer_type": "CAMEO", "price": 5000, "currency": "USD", "delivery_days": 3}
+        link = {"slug": "the-star"}
+        form = {
+            **form_of(star),
+            "offers-TOTAL_FORMS": 1,
+            "short_links-TOTAL_FORMS": 1,
+            **{f"offers-0-{name}": value for name, value in offer.items()},
+            **{f"short_links-0-{name}": value for name, value in link.items()},
+            "short_links-0-created_on_0": "2026-05-04",
+            "short_links-0-created_on_1": "10:00",
+        }
+
+        assert b"offers-TOTAL_FORMS" in staff.get(url).content
+        assert signed_in(tenant, "support").post(url, form).status_code == 403
+        saved = staff.post(url, form)
+
+        assert saved.status_code == 302, saved.content.decode()[-3000:]
+        assert committed(lambda: star.offers.get().price) == 5000
+        assert committed(lambda: star.short_links.get().slug) == "the-star"
+
+    def test_says_why_an_operation_refuses(self, committed, staff):
+        group = committed(lambda: GroupFactory(status="PENDING", is_approved=None))
+        url = f"/admin/users/profile/{group.id}/change/"
+
+        refused = staff.post(url, form_of(group, status="ACTIVE", display_name="X"), follow=True)
+
+        assert refused.status_code == 200
+        assert b"Approve it; that makes it active." in refused.content
+        assert committed(lambda: Profile.objects.get(id=group.id).display_name) != "X"
+
+    @pytest.mark.parametrize(
+        "page",
+        [
+            "users/profile/?status__exact=%00",
+            "autocomplete/?app_label=users&model_name=profile&field_name=owner&term=%00",
+            "search/?s=pro&page=abc",
+            "search/?s=pro&page=99",
+            "r/1/none/",
+        ],
+    )
+    def test_answers_nonsense_without_an_error_of_its_own(self, staff, page):
+        assert staff.get(f"/admin/{page}").status_code in {400, 404}
 
     @pytest.mark.parametrize(
         "page",

@@ -31,12 +31,10 @@ def check_match(request: Request, current: bytes) -> None:
     """Refuse to change what the caller has not seen.
 
     :param current: the rendered reply that a GET would give now.
-    :raises PreconditionFailed: If-Match is there and does not name it.
+    :raises PreconditionFailed: If-Match does not name it, or names nothing that is a tag.
     """
     wanted = parse_etags(request.headers.get("If-Match", ""))
-    if not wanted or "*" in wanted:
-        return
-    if etag_of(current) not in wanted:
+    if "*" not in wanted and etag_of(current) not in wanted:
         raise PreconditionFailed(
             "It has changed since you read it. Read it again, then repeat your change on that."
         )

@@ -39,7 +39,7 @@ class BooleanFilter(filters.BooleanFilter):
         super().__init__(*args, **kwargs)
 
 
-COMMON = frozenset({CURSOR_PARAM, SIZE_PARAM, "fields", "expand", "ordering", "format"})
+COMMON = frozenset({CURSOR_PARAM, SIZE_PARAM, "fields", "expand", "ordering"})
 
 
 class FilterBackend(filters.DjangoFilterBackend):
@@ -89,7 +89,7 @@ def check_parameters(request: Request, known: set[str]) -> None:
     """
     unknown = [name for name in request.query_params if name not in known and name not in COMMON]
     if unknown:
-        choice = ", ".join(sorted(known | (COMMON - {"format"})))
+        choice = ", ".join(sorted(known | COMMON))
         raise Invalid(
             fields={
                 name: [f"There is no such parameter here; there are {choice}."] for name in unknown

@@ -1,11 +1,13 @@
-"""What surrounds every request: its id, and the probes that must answer without a tenant."""
+"""What surrounds every request: its id, probes that need no tenant, refusals of any view."""
 
 from collections.abc import Callable
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.kernel.api.health import live, ready
+from apps.kernel.api.problems import InternalError, problem_response, to_problem
 from apps.kernel.ids import uuid7
 
 HEADER = "X-Request-ID"
@@ -41,3 +43,20 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         probe = PROBES.get(request.path)
         return probe() if probe else self.get_response(request)
+
+
+class RefusalMiddleware:
+    """Answers what views outside the API trip over (admin, sign-in, issuer) as the API would."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the problem that an exception amounts to; None for what Django knows to answer."""
+        if isinstance(error, Http404 | PermissionDenied | SuspiciousOperation):
+            return None
+        problem = to_problem(error)
+        return None if isinstance(problem, InternalError) else problem_response(request, problem)

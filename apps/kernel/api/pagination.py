@@ -23,6 +23,7 @@ CURSOR_PARAM = "cursor"
 SIZE_PARAM = "page_size"
 _SEPARATOR = ":"
 PAGE_SIZE = 50
+MAX_SIZE_DIGITS = 9
 
 
 def encode_cursor(*, values: Sequence[Any], backwards: bool, scope: str) -> str:
@@ -104,10 +105,12 @@ class KeysetPagination(BasePagination):
         given = request.query_params.get(SIZE_PARAM)
         if given is None:
             return PAGE_SIZE
+        # A length first: Python refuses to read a number of thousands of digits.
         if (
-            not given.isascii()
+            len(given) > MAX_SIZE_DIGITS
+            or not given.isascii()
             or not given.isdigit()
-            or not 1 <= int(given[:9]) <= self.max_page_size
+            or not 1 <= int(given) <= self.max_page_size
         ):
             raise Invalid(
                 fields={SIZE_PARAM: [f"Give a whole number from 1 to {self.max_page_size}."]}

@@ -10,6 +10,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.paginator import InvalidPage
 from django.db import DatabaseError, IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from psycopg import errors as pg
@@ -77,6 +78,8 @@ CONSTRAINT_TEXT: dict[type[pg.Error], tuple[type[Problem], str]] = {
     pg.LockNotAvailable: (Conflict, "Somebody else is changing this right now; try again."),
     pg.DeadlockDetected: (Conflict, "Somebody else is changing this right now; try again."),
     pg.SerializationFailure: (Conflict, "Somebody else is changing this right now; try again."),
+    # What is left of SQLSTATE class 22: NUL in an address or in a query, above all.
+    pg.DataError: (Invalid, "A value can't be stored or looked for."),
 }
 
 
@@ -114,7 +117,7 @@ def to_problem(exc: Exception) -> Problem:  # noqa: PLR0911, PLR0912 - one table
     match exc:
         case Problem():
             return exc
-        case Http404():
+        case Http404() | InvalidPage():
             return NotFound()
         case PermissionDenied():
             return Forbidden()

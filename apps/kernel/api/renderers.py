@@ -1,5 +1,6 @@
 """JSON by orjson, in and out: UUIDs and timestamps are written natively, in UTC with a Z."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from rest_framework.renderers import BaseRenderer
 from apps.kernel.errors import BodyTooLarge
 
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+INTEGER_BITS = 63
 
 
 def _unknown(value: Any) -> Any:
@@ -28,7 +30,19 @@ def to_json(value: Any) -> bytes:
 
     :raises TypeError: it holds something JSON has no word for.
     """
-    return orjson.dumps(value, default=_unknown, option=JSON_OPTIONS)
+    try:
+        return orjson.dumps(value, default=_unknown, option=JSON_OPTIONS)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_narrowed(value), default=_unknown, option=JSON_OPTIONS)
+
+
+def _narrowed(value: Any) -> Any:
+    """Return `value` with integers beyond 64 bits, which PostgreSQL keeps in jsonb, as floats."""
+    if isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+        return float(value) if value.bit_length() < sys.float_info.max_exp else str(value)
+    if isinstance(value, dict):
+        return {key: _narrowed(item) for key, item in value.items()}
+    return [_narrowed(item) for item in value] if isinstance(value, list) else value
 
 
 class JSONRenderer(BaseRenderer):

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from apps.kernel.api.shaping import RowSerializer, StrictSerializer
 from apps.tenancy.api.control import ControlView
-from apps.tenancy.api.permissions import ADMIN
+from apps.tenancy.api.permissions import ADMIN, OWNER
 from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.models import Issuer
 from apps.tenancy.models.issuer import ALGORITHMS, default_algorithms
@@ -65,10 +65,11 @@ class IssuerView(ControlView):
     row_serializer = IssuerRowSerializer
     access = {
         "list": ADMIN,
-        "create": ADMIN,
         "retrieve": ADMIN,
-        "partial_update": ADMIN,
-        "destroy": ADMIN,
+        # Whoever names an issuer's keys can speak for everybody who signs in there, owners too.
+        "create": OWNER,
+        "partial_update": OWNER,
+        "destroy": OWNER,
     }
 
     @extend_schema(

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, cast
 
 from django.db import OperationalError, models
 from django.http import HttpRequest
+from django.utils.cache import patch_vary_headers
 from psycopg import errors as pg
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -48,6 +49,7 @@ class PlatformView(GenericViewSet):
         except Exception as error:  # noqa: BLE001 - the handler answers or re-raises every one
             response = self.handle_exception(error)
             response = self.finalize_response(drf_request, response, *args, **kwargs)
+        patch_vary_headers(response, ["Authorization"])
         if limit := getattr(request, "rate_limit", None):
             response["RateLimit-Policy"], response["RateLimit"] = limit
         self.response = response

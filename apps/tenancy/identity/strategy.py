@@ -51,10 +51,13 @@ class TokenStrategy(JWTTokenStrategy):
             return None
         try:
             trust = trust_of(getattr(request, "tenant", None))
-            claims = verify(token=token, trust=trust).claims
+            verified = verify(token=token, trust=trust)
         except Problem:
             return None
-        return dict(claims) if "sid" in claims else None
+        # Other issuers have a `sid` too (Keycloak does): sessions here are the embedded one's alone.
+        if not verified.issuer.is_embedded or "sid" not in verified.claims:
+            return None
+        return dict(verified.claims)
 
 
 def _access_token(account: Account, session: SessionBase) -> str:

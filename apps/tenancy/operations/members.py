@@ -214,19 +214,26 @@ def create_account(
 def appoint_first_owner(*, tenant: Tenant, email: str) -> Membership:
     """Make the holder of an email address an owner of a tenant, with an account if they have none.
 
+    :raises EmailNotConfirmed, Invalid: as for `check_first_owner`.
+    """
+    account = check_first_owner(email=email) or create_account(email=email)
+    return add_member(tenant_id=tenant.id, account_id=account.id, role=Role.OWNER)
+
+
+def check_first_owner(*, email: str) -> Account | None:
+    """Return the account of who can own a tenant by their email address; None if they have none yet.
+
     :raises EmailNotConfirmed: somebody signed up with it who has not shown that it is theirs.
     :raises Invalid: it is no email address.
     """
     email = _checked_email(email)
     account = Account.objects.filter(email=email).first()
-    if account is None:
-        account = create_account(email=email)
-    elif account.has_usable_password() and not _is_confirmed(account):
+    if account is not None and account.has_usable_password() and not _is_confirmed(account):
         raise EmailNotConfirmed(
             f"Somebody signed up with {email!r} and has not confirmed it, so it may not be theirs. "
             "Have them confirm it first, then run this again."
         )
-    return add_member(tenant_id=tenant.id, account_id=account.id, role=Role.OWNER)
+    return account
 
 
 def ensure_owner(*, tenant: Tenant, email: str, password: str) -> Membership:

@@ -12,7 +12,7 @@ from uuid import UUID
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from rest_framework.request import Request
 
 from apps.tenancy import resolution
@@ -22,6 +22,7 @@ from apps.tenancy.identity.people import Person
 from apps.tenancy.models import Account, Issuer, Role, Tenant
 from apps.tenancy.models.account import external_account_id
 from apps.tenancy.operations import issuers, members
+from tests.tenancy import people
 from tests.tenancy.identity.oidc_server import (
     AUDIENCE,
     KEYCLOAK_PERSON,
@@ -32,6 +33,7 @@ from tests.tenancy.identity.oidc_server import (
 from tests.tenancy.people import client_of, client_with, forget_everything, new_member
 
 PATH = "/api/v1/members"
+SESSIONS = "/_allauth/app/v1"
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("nanoidp") is None,
@@ -116,6 +118,20 @@ class TestTrust:
         time.sleep(2.1)
 
         assert problem(trusting, token) == "issuer-not-trusted"
+
+    def test_opens_no_session_of_the_embedded_issuer(
+        self, trusting: Tenant, server: OIDCServer
+    ) -> None:
+        account = people.new_account("fan", password=people.PASSWORD)
+        app = Client(HTTP_HOST=people.host_of(trusting))
+        body = {"email": account.email, "password": people.PASSWORD}
+        signed_in = app.post(f"{SESSIONS}/auth/login", body, content_type="application/json")
+        own = signed_in.json()["meta"]["access_token"]
+        token = server.signed(sid=jwt.decode(own, options={"verify_signature": False})["sid"])
+
+        assert status(trusting, token) == 403
+        session = app.get(f"{SESSIONS}/auth/session", HTTP_AUTHORIZATION=f"Bearer {token}")
+        assert session.status_code == 401
 
     def test_the_embedded_issuers_url_can_not_be_taken(self, trusting: Tenant) -> None:
         owner = new_member(trusting, Role.OWNER)

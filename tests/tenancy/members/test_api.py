@@ -61,9 +61,9 @@ class TestWhoMay:
             ("post", "invitations", {"email": "x@people.example", "role": "viewer"}, Role.ADMIN),
             ("delete", "invitations/{}", None, Role.ADMIN),
             ("get", "issuers", None, Role.ADMIN),
-            ("post", "issuers", ISSUER, Role.ADMIN),
-            ("patch", "issuers/{}", {"is_active": False}, Role.ADMIN),
-            ("delete", "issuers/{}", None, Role.ADMIN),
+            ("post", "issuers", ISSUER, Role.OWNER),
+            ("patch", "issuers/{}", {"is_active": False}, Role.OWNER),
+            ("delete", "issuers/{}", None, Role.OWNER),
         ],
     )
     def test_is_as_declared(
@@ -253,7 +253,7 @@ class TestInvitations:
 
 class TestIssuers:
     def test_are_added_changed_and_removed(self, tenant: Tenant, staff: Any) -> None:
-        client = client_for(tenant, staff, Role.ADMIN)
+        client = client_for(tenant, staff, Role.OWNER)
 
         made = client.post("/api/v1/issuers", ISSUER, format="json")
         assert made.status_code == 201, made.content

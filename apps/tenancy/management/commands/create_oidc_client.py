@@ -1,6 +1,7 @@
 """`manage.py create_oidc_client`: register an app that signs people in at the embedded issuer."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from allauth.idp.oidc.models import Client
@@ -32,6 +33,12 @@ class Command(OperatorCommand):
         format: FormatOption = Format.TEXT,
     ) -> None:
         """Make the client; one that exists is not changed."""
+        for uri in redirect_uri:
+            if not urlsplit(uri).scheme or urlsplit(uri).fragment:
+                raise CommandError(
+                    f"{uri!r} is no redirect URI: give a whole address without #, such as "
+                    "https://shop.example/back."
+                )
         with transaction.atomic():
             if Client.objects.filter(id=id).exists():
                 raise CommandError(f"There is a client {id!r} already.")

@@ -30,6 +30,8 @@ class Command(OperatorCommand):
         order = tenants.check_order(
             slug=slug, name=name, domain=domain or None, pool=pool or None, own_home=own_home
         )
+        if owner:
+            members.check_first_owner(email=owner)
         if dry_run:
             place = tenants.own_home_name(slug=slug) if own_home else pool or "the emptiest pool"
             self.say(f"Would create {slug} on {order.domain} in {place}.", as_format=format)

@@ -49,7 +49,7 @@ class Command(OperatorCommand):
 
     def handle(
         self,
-        port: Annotated[int, typer.Option(help="The port of the API.")] = 8000,
+        port: Annotated[int, typer.Option(min=1, max=65_535, help="The port of the API.")] = 8000,
         workers: Annotated[int, typer.Option(min=1, help="API processes.")] = 2,
         demo: Annotated[bool, typer.Option(help="Set up the demo tenants.")] = True,
     ) -> None:

@@ -124,13 +124,13 @@ class MeViewSet(UsersView):
 
     def _me(self, request: TenantRequest) -> dict[str, Any]:
         shape = shaping.shape_of(serializer=self.row_serializer, request=request)
+        rows_of_caller = list(self.get_queryset().values(*{*shape.columns, "profile_type"}))
+        # Taken before `?fields=` may leave it out.
+        types = [row["profile_type"] for row in rows_of_caller]
         found = shaping.finish(
-            serializer=self.row_serializer,
-            shape=shape,
-            rows=list(self.get_queryset().values(*shape.columns)),
-            request=request,
+            serializer=self.row_serializer, shape=shape, rows=rows_of_caller, request=request
         )
-        by_type = {row["profile_type"]: row for row in found}
+        by_type = dict(zip(types, found, strict=True))
         columns = rows.PreferencesRowSerializer.Meta.fields
         preferences = Preferences.objects.filter(
             profile__keycloak_id=caller_id(request), profile__profile_type=ProfileType.FAN
