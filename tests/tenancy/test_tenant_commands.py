@@ -269,3 +269,23 @@ class TestListTenants:
 
         assert tenant.slug in {row["slug"] for row in rows}
         assert {row["status"] for row in rows} == {"SUSPENDED"}
+
+
+class TestAppointOwner:
+    def test_gives_a_tenant_an_owner_once(self, tenant: Tenant) -> None:
+        email = f"owner@{tenant.slug}.example"
+
+        for _ in range(2):
+            run("appoint_owner", tenant.slug, email)
+
+        assert [member.role for member in tenant.memberships.all()] == ["owner"]
+
+    @pytest.mark.parametrize(
+        ("slug", "email"), [("nobody-here", "a@b.example"), (None, "nonsense")]
+    )
+    def test_refuses_in_one_line(self, tenant: Tenant, slug: str | None, email: str) -> None:
+        with pytest.raises(CommandError) as refusal:
+            run("appoint_owner", slug or tenant.slug, email)
+
+        assert "\n" not in str(refusal.value)
+        assert not tenant.memberships.exists()

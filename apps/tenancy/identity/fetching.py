@@ -98,23 +98,26 @@ def _may_connect(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool
     return address.is_global and not address.is_multicast
 
 
-def _check_peer(peer: socket.socket) -> None:
-    """Refuse a connection by where it ended up, since a name can lead somewhere else each time."""
-    address = ipaddress.ip_address(peer.getpeername()[0].partition("%")[0])
-    if not _may_connect(address):
-        raise OSError("the host's address is not public")
+def _connect(address: tuple[str, int], timeout: float, source_address: Any = None) -> socket.socket:
+    """Connect to a host only where all that its name leads to is public; it is looked up once."""
+    host, port = address
+    found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    for name in found:
+        if not _may_connect(ipaddress.ip_address(name.partition("%")[0])):
+            raise OSError("the host's address is not public")
+    return socket.create_connection((found[0], port), timeout, source_address)
 
 
 class _HTTPConnection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _check_peer(self.sock)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._create_connection = _connect
 
 
 class _HTTPSConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _check_peer(self.sock)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._create_connection = _connect
 
 
 class _HTTPHandler(urllib.request.HTTPHandler):
