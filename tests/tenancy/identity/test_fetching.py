@@ -78,6 +78,20 @@ class TestFetching:
         with pytest.raises(Unfetchable):
             fetch_json(url_of(site, path))
 
+    def test_does_not_even_connect_to_what_a_name_must_not_lead_to(
+        self, settings: Any, site: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.ALLOW_INSECURE_ISSUERS = False
+        connected = []
+        monkeypatch.setattr(
+            fetching.socket, "create_connection", lambda *args: connected.append(args)
+        )
+
+        with pytest.raises(Unfetchable, match="not public"):
+            fetch_json(f"https://localhost:{site.server_address[1]}/document")
+
+        assert connected == []
+
     def test_refuses_a_name_that_leads_to_this_machine_before_asking_it(
         self, site: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
