@@ -13,7 +13,7 @@ DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run stop test check bench lock clean
+.PHONY: help setup run stop test check check-base bench lock clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,13 @@ check: $(DEV) ## lint, types, import contracts, migrations, OpenAPI document, co
 		echo "$$compose config"; \
 		exec $$compose --env-file docker/env.example --file docker/compose.yaml config >/dev/null; \
 	done; echo "docker compose is not here: docker/compose.yaml was NOT checked"
+
+check-base: ## does the service load with its own packages alone? development's would hide a missing one
+	@$(PYTHON) -m venv var/base-only
+	@var/base-only/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement requirements/base.txt
+	@var/base-only/bin/python -W ignore manage.py check
+	@rm -rf var/base-only
 
 bench: $(DEV) ## measure, as ratios in one run
 	@$(RUN) -m benchmarks $(ARGS)
