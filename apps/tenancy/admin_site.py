@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from rest_framework.permissions import SAFE_METHODS
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.sites import UnfoldAdminSite
 
@@ -20,8 +21,6 @@ from apps.tenancy import binding
 from apps.tenancy.api.permissions import Rank
 from apps.tenancy.models import Membership
 from config.databases import ALIAS_OF_LABEL, HOME_ALIASES
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class StaffForm(AdminAuthenticationForm):

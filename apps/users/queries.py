@@ -13,8 +13,6 @@ from django.db.models import F, Func, IntegerField, Q, QuerySet, UUIDField, Valu
 from apps.kernel.errors import NotFound
 from apps.platform import interface as platform
 from apps.users.models import (
-    FanFollow,
-    GroupCelebrity,
     Privacy,
     Profile,
     ProfileImage,
@@ -133,19 +131,6 @@ def images(profile_ids: Collection[UUID]) -> dict[UUID, list[dict[str, Any]]]:
             "profile_id", "id", "image_type", "url", "created_on"
         )
     )
-
-
-def group_ids(profile_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
-    """Return the groups that celebrities are in. One query."""
-    rows = GroupCelebrity.objects.filter(
-        celebrity_id__in=profile_ids, group__in=Profile.objects.visible_to_everybody()
-    ).order_by("joined_on", "id")
-    return _grouped(rows.values_list("celebrity_id", "group_id"))
-
-
-def follow_of(*, fan_id: UUID, celebrity_id: UUID) -> FanFollow | None:
-    """Return a fan's present follow of a celebrity, or None."""
-    return FanFollow.objects.active().filter(fan_id=fan_id, celebrity_id=celebrity_id).first()
 
 
 def hidden_fields(privacy: dict[str, str], *, viewer: Viewer, keycloak_id: UUID | None) -> set[str]:

@@ -7,6 +7,7 @@ from django.db import OperationalError, models
 from django.http import HttpRequest
 from django.utils.cache import patch_vary_headers
 from psycopg import errors as pg
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
@@ -22,7 +23,6 @@ from apps.tenancy.api.permissions import Access, Declared
 from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.middleware import TenantRequired
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A deadlock or a serialization failure rolled everything back: the same request can be run again.
 ATTEMPTS = 3
 
@@ -92,7 +92,6 @@ class ContextView(PlatformView):
     row_serializer: ClassVar[type[shaping.RowSerializer]]
     orderings: ClassVar[dict[str, Sequence[str]]] = {"-id": ("-id",)}
     default_ordering = "-id"
-    lookup_value_converter = "uuid"
 
     def perform(self, request: TenantRequest, handler: Callable[..., Response]) -> Response:
         """Bind, run the handler, render; a reply of 400 or more leaves nothing written."""
