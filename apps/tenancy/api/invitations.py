@@ -58,7 +58,7 @@ class InvitationView(ControlView):
     @extend_schema(summary="Show an invitation")
     def retrieve(self, request: TenantRequest, pk: UUID) -> Response:
         """Show one invitation."""
-        return self.show(pk)
+        return self.show(request, id=pk)
 
     @extend_schema(
         summary="Invite somebody", request=InvitationBody, responses={201: InvitationRowSerializer}
@@ -73,7 +73,7 @@ class InvitationView(ControlView):
             by=request.user.account_id,
             invited_at=timezone.now(),
         )
-        return self.show(invitation.id, status=201)
+        return self.show(request, id=invitation.id, status=201)
 
     @extend_schema(summary="Take an invitation back", responses={204: None})
     def destroy(self, request: TenantRequest, pk: UUID) -> Response:
@@ -113,7 +113,7 @@ class AnswerView(ControlView):
             person=request.user,
             accepted_at=timezone.now(),
         )
-        return self.show(member.id)
+        return self.show(request, id=member.id)
 
     @extend_schema(
         summary="Decline an invitation",

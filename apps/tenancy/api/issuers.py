@@ -84,7 +84,7 @@ class IssuerView(ControlView):
     @extend_schema(summary="Show a trusted issuer")
     def retrieve(self, request: TenantRequest, pk: UUID) -> Response:
         """Show one trusted issuer."""
-        return self.show(pk)
+        return self.show(request, id=pk)
 
     @extend_schema(
         summary="Trust an issuer", request=IssuerBody, responses={201: IssuerRowSerializer}
@@ -93,7 +93,7 @@ class IssuerView(ControlView):
         """Trust an OpenID Connect issuer: its tokens are accepted for this tenant within 2 seconds."""
         body = self.body(IssuerBody)
         issuer = issuers.trust_issuer(tenant_id=self.tenant.id, url=body.pop("url"), values=body)
-        return self.show(issuer.id, status=201)
+        return self.show(request, id=issuer.id, status=201)
 
     @extend_schema(summary="Change a trusted issuer", request=IssuerChangeBody)
     def partial_update(self, request: TenantRequest, pk: UUID) -> Response:
@@ -101,7 +101,7 @@ class IssuerView(ControlView):
         values = self.body(IssuerChangeBody, partial=True)
         self.check_match(pk)
         issuers.change_issuer(tenant_id=self.tenant.id, issuer_id=pk, values=values)
-        return self.show(pk)
+        return self.show(request, id=pk)
 
     @extend_schema(summary="Stop trusting an issuer", responses={204: None})
     def destroy(self, request: TenantRequest, pk: UUID) -> Response:

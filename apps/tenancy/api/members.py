@@ -78,7 +78,7 @@ class MemberView(ControlView):
     @extend_schema(summary="Show a member")
     def retrieve(self, request: TenantRequest, pk: UUID) -> Response:
         """Show one member of the staff."""
-        return self.show(pk)
+        return self.show(request, id=pk)
 
     @extend_schema(summary="Change a member's role", request=RoleBody)
     def partial_update(self, request: TenantRequest, pk: UUID) -> Response:
@@ -88,7 +88,7 @@ class MemberView(ControlView):
         members.change_role(
             tenant_id=self.tenant.id, membership_id=pk, role=role, by=request.user.account_id
         )
-        return self.show(pk)
+        return self.show(request, id=pk)
 
     @extend_schema(summary="Remove a member", responses={204: None})
     def destroy(self, request: TenantRequest, pk: UUID) -> Response:
@@ -107,4 +107,4 @@ class MemberView(ControlView):
             membership_id=self.body(TransferBody)["member_id"],
             by=request.user.account_id,
         )
-        return self.show(transfer.owner.id)
+        return self.show(request, id=transfer.owner.id)

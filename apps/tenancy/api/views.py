@@ -83,15 +83,60 @@ class PlatformView(GenericViewSet):
         return dict(serializer.validated_data)
 
 
-class ContextView(PlatformView):
+class RowsView(PlatformView):
+    """A view that answers with rows as its serializer declares them."""
+
+    row_serializer: ClassVar[type[shaping.RowSerializer]]
+    orderings: ClassVar[dict[str, Sequence[str]]] = {"-id": ("-id",)}
+    default_ordering = "-id"
+
+    def list_rows(self, request: TenantRequest) -> Response:
+        """Answer with one page of the view's rows."""
+        shape = shaping.shape_of(serializer=self.row_serializer, request=request)
+        ordering = ordering_of(request, allowed=self.orderings, default=self.default_ordering)
+        queryset = self.filter_queryset(self.get_queryset())
+        paginator = self.paginator
+        assert isinstance(paginator, KeysetPagination)
+        rows = paginator.page_of_values(
+            request=request, queryset=queryset, ordering=ordering, columns=shape.columns
+        )
+        rows = shaping.finish(
+            serializer=self.row_serializer, shape=shape, rows=rows, request=request
+        )
+        return paginator.get_paginated_response(rows)
+
+    def row(self, request: TenantRequest, **lookup: Any) -> shaping.Row:
+        """Return one row as the reply shows it.
+
+        :raises NotFound: there is none, or it is another tenant's.
+        """
+        shape = shaping.shape_of(serializer=self.row_serializer, request=request)
+        found = self.get_queryset().filter(**lookup).values(*shape.columns).first()
+        if found is None:
+            raise NotFound
+        return shaping.finish(
+            serializer=self.row_serializer, shape=shape, rows=[found], request=request
+        )[0]
+
+    def show(self, request: TenantRequest, *, status: int = 200, **lookup: Any) -> Response:
+        """Answer with one row; a 201 names where it is."""
+        row = self.row(request, **lookup)
+        response = Response(row, status=status)
+        if status == 201:
+            response["Location"] = self.location_of(request, row)
+        return response
+
+    def location_of(self, request: TenantRequest, row: shaping.Row) -> str:
+        """Return the address of a new row: this listing's, and its id."""
+        return f"{request.path.rstrip('/')}/{row['id']}"
+
+
+class ContextView(RowsView):
     """A view of one context. Its handlers run inside one binding, which writes in that context."""
 
     context: ClassVar[str]
     # Where the context keeps answered requests; None for a context that creates nothing.
     idempotency_model: ClassVar[type[idempotency.AbstractIdempotencyKey] | None] = None
-    row_serializer: ClassVar[type[shaping.RowSerializer]]
-    orderings: ClassVar[dict[str, Sequence[str]]] = {"-id": ("-id",)}
-    default_ordering = "-id"
 
     def perform(self, request: TenantRequest, handler: Callable[..., Response]) -> Response:
         """Bind, run the handler, render; a reply of 400 or more leaves nothing written."""
@@ -179,48 +224,6 @@ class ContextView(PlatformView):
             reply=response.content,
             location=response.headers.get("Location", ""),
         )
-
-    # Reading -------------------------------------------------------------------------------------
-
-    def list_rows(self, request: TenantRequest) -> Response:
-        """Answer with one page of the view's rows."""
-        shape = shaping.shape_of(serializer=self.row_serializer, request=request)
-        ordering = ordering_of(request, allowed=self.orderings, default=self.default_ordering)
-        queryset = self.filter_queryset(self.get_queryset())
-        paginator = self.paginator
-        assert isinstance(paginator, KeysetPagination)
-        rows = paginator.page_of_values(
-            request=request, queryset=queryset, ordering=ordering, columns=shape.columns
-        )
-        rows = shaping.finish(
-            serializer=self.row_serializer, shape=shape, rows=rows, request=request
-        )
-        return paginator.get_paginated_response(rows)
-
-    def row(self, request: TenantRequest, **lookup: Any) -> shaping.Row:
-        """Return one row as the reply shows it.
-
-        :raises NotFound: there is none, or it is another tenant's.
-        """
-        shape = shaping.shape_of(serializer=self.row_serializer, request=request)
-        found = self.get_queryset().filter(**lookup).values(*shape.columns).first()
-        if found is None:
-            raise NotFound
-        return shaping.finish(
-            serializer=self.row_serializer, shape=shape, rows=[found], request=request
-        )[0]
-
-    def show(self, request: TenantRequest, *, status: int = 200, **lookup: Any) -> Response:
-        """Answer with one row; a 201 names where it is."""
-        row = self.row(request, **lookup)
-        response = Response(row, status=status)
-        if status == 201:
-            response["Location"] = self.location_of(request, row)
-        return response
-
-    def location_of(self, request: TenantRequest, row: shaping.Row) -> str:
-        """Return the address of a new row: this listing's, and its id."""
-        return f"{request.path.rstrip('/')}/{row['id']}"
 
     def check_match(self, request: TenantRequest, **lookup: Any) -> None:
         """Hold the row for this transaction, and refuse if the caller has not seen its present state.
