@@ -2,6 +2,8 @@
 # Every target does its own set-up: the virtual environment, and the locked packages when the lock changed.
 
 PYTHON ?= python3
+# Test processes; each has databases of its own.
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
@@ -13,7 +15,7 @@ DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run stop test check check-base bench lock clean
+.PHONY: help setup run stop test storm check check-base bench lock clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -27,8 +29,11 @@ run: $(BASE) ## start everything with demo tenants; Ctrl-C stops it
 stop: $(BASE) ## stop the embedded servers that a management command left running
 	@$(RUN) -m config.embedded stop
 
-test: $(DEV) ## run the tests; ARGS="-k name" picks some
-	@$(RUN) -m pytest $(ARGS)
+test: $(DEV) ## run the tests; ARGS="-k name" picks some, JOBS=0 shows what they print
+	@$(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not storm" $(ARGS)
+
+storm: $(DEV) ## run the tests that take minutes: many at once, servers killed, thousands of random sequences
+	@$(RUN) -m pytest -n 0 -m storm $(ARGS)
 
 check: $(DEV) ## lint, types, import contracts, migrations, OpenAPI document, compose file
 	$(BIN)/ruff check .

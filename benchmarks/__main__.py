@@ -6,12 +6,19 @@ import traceback
 from collections.abc import Callable
 from time import monotonic
 
+from benchmarks.audit import measure_audit
 from benchmarks.binding import measure_binding
+from benchmarks.caching import measure_caching
 from benchmarks.expand import measure_expand
 from benchmarks.figures import Figure, table
+from benchmarks.ledger import measure_ledger
+from benchmarks.messages import measure_messages
 from benchmarks.page import measure_page, measure_raw
 from benchmarks.provision import measure_provision
+from benchmarks.purchases import measure_purchases
+from benchmarks.search import measure_search
 from benchmarks.stage import Stage, staged
+from benchmarks.stream import measure_stream
 from benchmarks.tenants import measure_tenants
 
 BENCHMARKS: dict[str, Callable[[Stage], list[Figure]]] = {
@@ -21,6 +28,13 @@ BENCHMARKS: dict[str, Callable[[Stage], list[Figure]]] = {
     "expand": measure_expand,
     "tenants": measure_tenants,
     "provision": measure_provision,
+    "audit": measure_audit,
+    "search": measure_search,
+    "caching": measure_caching,
+    "stream": measure_stream,
+    "messages": measure_messages,
+    "ledger": measure_ledger,
+    "purchases": measure_purchases,
 }
 
 

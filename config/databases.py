@@ -48,21 +48,21 @@ CONTROL_LABELS = frozenset(
     }
 )
 
+# Apps whose tables are in every database: code that reaches for them says in which, by `using`.
+SHARED_LABELS = frozenset({"audit"})
+
 PLAN: dict[str, Database] = {
-    database.alias: database
-    for database in (
-        Database("default", CONTROL_LABELS, has_homes=False),
-        Database("users", frozenset({"users"}), has_homes=True),
-        Database("media", frozenset({"media"}), has_homes=True),
-        Database("commerce", frozenset({"commerce"}), has_homes=True),
-        Database("events", frozenset({"events"}), has_homes=True),
-        Database("platform", frozenset({"platform"}), has_homes=True),
-        Database("vault", frozenset({"vault"}), has_homes=True),
-    )
+    "default": Database("default", CONTROL_LABELS | SHARED_LABELS, has_homes=False),
+    **{
+        alias: Database(alias, frozenset({alias}) | SHARED_LABELS, has_homes=True)
+        for alias in ("users", "media", "commerce", "events", "platform", "vault")
+    },
 }
 CONTEXTS = ("users", "media", "commerce", "events", "platform")
 HOME_ALIASES = tuple(alias for alias, database in PLAN.items() if database.has_homes)
-ALIAS_OF_LABEL = {label: alias for alias, plan in PLAN.items() for label in plan.labels}
+ALIAS_OF_LABEL = {
+    label: alias for alias, plan in PLAN.items() for label in plan.labels - SHARED_LABELS
+}
 
 
 def context_of(alias: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.kernel.ids import uuid7
@@ -40,7 +41,24 @@ def token_of(tenant: Tenant, caller: Caller) -> str:
             tenant=tenant, account=account, defaults={"role": caller.role}
         )
         people.forget()
-    return issuing.access_token(account=account, tenant_id=tenant.id, seconds=600)
+    return issuing.access_token(account=account, tenant_id=tenant.id, seconds=7_200)
+
+
+class Staff(Client):
+    """A browser in which somebody of a tenant's staff is signed in."""
+
+    account: Account
+
+
+def signed_in(tenant: Tenant, role: str) -> Staff:
+    """Return a browser on the tenant's host in which new staff of a role is signed in."""
+    # Without a password, which would take long to hash.
+    account = Account.objects.create_user(f"{role}-{uuid7().hex}@people.example")
+    Membership.objects.create(tenant=tenant, account=account, role=role)
+    client = Staff(HTTP_HOST=tenant.domains.get(is_primary=True).domain)
+    client.force_login(account)
+    client.account = account
+    return client
 
 
 def errors_of(response: Any) -> set[str]:

@@ -8,6 +8,7 @@ may run beside each other: each takes a slot, which is its part of both servers.
 import atexit
 import fcntl
 import os
+import sys
 from pathlib import Path
 from typing import IO
 
@@ -53,8 +54,17 @@ os.environ.update(
         "QUINTET_PLATFORM_HOST": "quintet.test",
         "QUINTET_EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
         "QUINTET_ALLOW_INSECURE_ISSUERS": "true",
+        "QUINTET_LOCAL_PAYMENTS": "true",
+        "QUINTET_EMAIL_REPORTS_SECRET": "reports:the-tests-own",
         "QUINTET_VALKEY_DATABASE": str(2 * SLOT),
     }
 )
 if DATABASE_URL:
     os.environ["QUINTET_DATABASE_URL"] = DATABASE_URL
+
+if sys.dont_write_bytecode:
+    # Without bytecode, each of the many commands that tests start would compile all of Django anew.
+    # It is kept with the tests' other things, so that nothing is written beside the sources.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(VAR / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

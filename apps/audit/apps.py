@@ -8,3 +8,7 @@ class AuditConfig(AppConfig):
 
     name = "apps.audit"
     label = "audit"
+
+    def ready(self) -> None:
+        """Register system checks."""
+        from apps.audit import checks  # noqa: F401 - registers on import

@@ -4,6 +4,7 @@ The key is kept in the database of the context that writes, in the same transact
 it exists exactly when the write does.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -14,6 +15,8 @@ from django.utils import timezone
 from apps.kernel.errors import Problem
 
 KEY_LENGTH = 255
+# RFC 2518's "Processing": the status of what is kept while a request is under way, and is no reply yet.
+UNDER_WAY = 102
 # Stripe keeps its keys for at least 24 hours; clients are used to it.
 KEPT_FOR = timedelta(hours=24)
 
@@ -123,3 +126,18 @@ def forget_old(model: type[AbstractIdempotencyKey], *, now: datetime) -> int:
     """Delete the bound tenant's replies that are older than a day; return how many that were."""
     deleted, _ = model._default_manager.filter(created_at__lte=now - KEPT_FOR).delete()
     return deleted
+
+
+def forget_replies(*, alias: str, actor_id: UUID | None, showing: Collection[UUID]) -> int:
+    """Delete the bound tenant's replies to one actor, if one is named, and those that show some ids.
+
+    :returns: how many that were.
+    """
+    needles = [str(id_).encode() for id_ in showing]
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM idempotency_keys WHERE actor_id = %s OR EXISTS "
+            "(SELECT FROM unnest(%s::bytea[]) AS shown WHERE position(shown IN reply) > 0)",
+            [actor_id, needles],
+        )
+        return int(cursor.rowcount)

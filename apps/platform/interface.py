@@ -3,11 +3,14 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from apps.platform.contracts import TagSummary
-from apps.platform.models import Tag
+from apps.platform.contracts import GroupSummary, TagSummary
+from apps.platform.models import GroupMember, GroupType, Joining, RealtimeGroup, Tag
+
+# Not the package: what else is in it asks users, which asks here.
+from apps.platform.queries import flags
 
 # A name that matches more tags than this says little about what was meant.
 NAME_MATCH_LIMIT = 50
@@ -76,3 +79,51 @@ def tag_ids_by_exact_name(*, names: Collection[str]) -> dict[str, UUID]:
     """Return the ids of tags by their names as they are written; of two types, either. One query."""
     rows = Tag.objects.current().filter(name__in=names)
     return dict(rows.values_list("name", "id"))
+
+
+def group_ids_of(*, profile_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
+    """Return the live groups that profiles are in, by profile; one without any is not in it. One query."""
+    rows = GroupMember.objects.active().filter(user_id__in=profile_ids, group__deleted_at=None)
+    found: dict[UUID, set[UUID]] = {}
+    for user_id, group_id in rows.values_list("user_id", "group_id"):
+        found.setdefault(user_id, set()).add(group_id)
+    return found
+
+
+def get_groups(*, ids: Collection[UUID]) -> dict[UUID, GroupSummary]:
+    """Return groups by id; an absent id is gone or not yours. One query."""
+    return _summaries(RealtimeGroup.objects.present().filter(id__in=ids))
+
+
+def boards_open_to(
+    *, ids: Collection[UUID], profile_ids: Collection[UUID]
+) -> dict[UUID, GroupSummary]:
+    """Return those of the ids that are message boards which profiles of one person can see. One query.
+
+    These are boards that everybody may join, and those that one of the profiles is in.
+    """
+    own = GroupMember.objects.active().filter(group_id=OuterRef("id"), user_id__in=profile_ids)
+    seen = RealtimeGroup.objects.present().filter(Q(joining=Joining.OPEN) | Exists(own))
+    return _summaries(seen.filter(id__in=ids, group_type=GroupType.MESSAGE_BOARD))
+
+
+def _summaries(rows: QuerySet[RealtimeGroup]) -> dict[UUID, GroupSummary]:
+    return {
+        id_: GroupSummary(id=id_, name=name, group_type=kind, is_open=joining == Joining.OPEN)
+        for id_, name, kind, joining in rows.values_list("id", "name", "group_type", "joining")
+    }
+
+
+def existing_group_ids(*, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of the ids that a new reference may point at: there, and not deleted."""
+    return set(RealtimeGroup.objects.present().filter(id__in=ids).values_list("id", flat=True))
+
+
+def is_on(*, key: str, user_id: UUID | None = None) -> bool:
+    """Return whether a feature flag is on in the bound tenant, for a profile or for everybody.
+
+    :param user_id: a profile: for one and the same the answer is always the same. Without one, a flag
+        that is on for some only is off.
+    :raises UnknownFlag: no code registers it.
+    """
+    return flags.is_on(key=key, user_id=user_id)

@@ -4,22 +4,28 @@ The tenant's site is bound like any request: the view runs and is rendered insid
 writes in the context whose rows the page shows. No page can show two tenants.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from typing import Any, ClassVar, cast
+from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.core.exceptions import ValidationError
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from rest_framework.permissions import SAFE_METHODS
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.sites import UnfoldAdminSite
 
 from apps.kernel.errors import Problem
-from apps.tenancy import binding
+from apps.tenancy import binding, origin, reads
 from apps.tenancy.api.permissions import Rank
 from apps.tenancy.models import Membership
+from apps.tenancy.origin import Actor
 from config.databases import ALIAS_OF_LABEL, HOME_ALIASES
 
 
@@ -63,13 +69,9 @@ class TenantSite(UnfoldAdminSite):
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             alias = _context_shown(request)
             writes = alias if alias and request.method not in SAFE_METHODS else None
-            with binding.bind(
-                request.tenant,  # type: ignore[attr-defined]
-                writes=writes,
-                actor=binding.Actor("person", getattr(request.user, "id", None)),
-                request_id=request.request_id,  # type: ignore[attr-defined]
-                source="admin",
-            ) as bound:
+            tenant = request.tenant  # type: ignore[attr-defined]
+            say_who(request, tenant_id=tenant.id)
+            with binding.bind(tenant, writes=writes) as bound:
                 response = inner(request, *args, **kwargs)
                 if writes and response.status_code < 400:
                     bound.check_constraints()
@@ -77,6 +79,7 @@ class TenantSite(UnfoldAdminSite):
                     response.render()
                 if response.status_code >= 400:
                     bound.rollback()
+            reads.write_noted(request, response, tenant=tenant)
             return response
 
         @wraps(inner)
@@ -105,6 +108,17 @@ class PlatformSite(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the account is an operator of the platform."""
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Have what a page changes logged as the operator's."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def logged_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            say_who(request, tenant_id=None)
+            return inner(request, *args, **kwargs)
+
+        return logged_view
 
 
 tenant_site = TenantSite(name="admin")
@@ -147,11 +161,59 @@ class TenantModelAdmin(ModelAdmin):
         """Return whether rows may be deleted."""
         return self._may(request, "delete")
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, its rows noted as looked at if a personal column is among what it shows."""
+        shown = super().get_changelist_instance(request)
+        columns = set(reads.personal_columns(self.model)) & set(self.get_list_display(request))
+        note_shown(request, shown.result_list, columns=columns)
+        return shown
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Render a row's page, the row and what hangs on it noted as looked at."""
+        rows = [context["original"]] if context.get("original") else []
+        for inline in context.get("inline_admin_formsets", ()):
+            rows += [form.instance for form in inline.formset.initial_forms]
+        for row in rows:
+            note_shown(request, [row], columns=reads.personal_columns(type(row)))
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def log_addition(self, *args: Any, **kwargs: Any) -> None:
         """Write no LogEntry: it would tell the control plane what a tenant's rows are called."""
 
     log_change = log_addition
     log_deletions = log_addition
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a row's page, with the way to its history for whoever may read the audit log."""
+        has_history = self.opts.app_label in ALIAS_OF_LABEL and _may_read_log(request)
+        context = {**(extra_context or {}), "show_history": has_history}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to what the audit log has about a row, also about one that is gone.
+
+        :raises PermissionDenied: the account may not read the log.
+        """
+        if not _may_read_log(request):
+            raise PermissionDenied
+        row = {
+            "database": ALIAS_OF_LABEL[self.opts.app_label],
+            "entity_type": self.opts.db_table,
+            "entity_id": unquote(object_id),
+        }
+        log = reverse("admin:audit_auditentry_changelist", current_app=self.admin_site.name)
+        return HttpResponseRedirect(f"{log}?{urlencode(row)}")
 
 
 class TenantInline(TabularInline):
@@ -171,6 +233,16 @@ class TenantInline(TabularInline):
     has_add_permission = has_delete_permission = has_change_permission
 
 
+class ReadOnlyInline(TenantInline):
+    """Rows on the page of what they belong to, on which nothing can be changed."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
 class ReadOnlyAdmin(TenantModelAdmin):
     """Rows that are looked at and never touched: append-only tables and counters."""
 
@@ -185,6 +257,36 @@ class ReadOnlyAdmin(TenantModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False."""
         return False
+
+
+def note_shown(request: HttpRequest, rows: Iterable[Any], *, columns: Collection[str]) -> None:
+    """Note that a page shows personal columns of a context's rows."""
+    for row in rows if columns else ():
+        reads.note_read(
+            request,
+            alias=ALIAS_OF_LABEL[row._meta.app_label],
+            entity_type=row._meta.db_table,
+            id=row.pk,
+            fields=columns,
+        )
+
+
+def _may_read_log(request: HttpRequest) -> bool:
+    rank = rank_in_tenant(request)
+    return rank is not None and rank >= Rank.ADMIN
+
+
+def say_who(request: HttpRequest, *, tenant_id: UUID | None) -> None:
+    """Have what a page changes logged as the account's that is signed in."""
+    account_id = getattr(request.user, "id", None)
+    actor = Actor("person", account_id, tenant_id) if account_id else origin.ANONYMOUS
+    origin.refine(actor=actor, source="admin", session_id=_session_id(request))
+
+
+def _session_id(request: HttpRequest) -> str:
+    """Return a name for the session that nobody can come in with."""
+    key = request.session.session_key or ""
+    return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
 
 
 def rank_in_tenant(request: HttpRequest) -> Rank | None:

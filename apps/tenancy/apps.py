@@ -10,5 +10,11 @@ class TenancyConfig(AppConfig):
     label = "tenancy"
 
     def ready(self) -> None:
-        """Register system checks."""
-        from apps.tenancy import checks  # noqa: F401 - registers on import
+        """Register system checks, and who writes messages down."""
+        from apps.kernel import messages
+        from apps.tenancy import (
+            checks,  # noqa: F401 - registers on import
+            recording,
+        )
+
+        messages.record_with(recording.record)

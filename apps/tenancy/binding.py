@@ -3,20 +3,21 @@
 `bind` is the only way to tenant rows. It holds no connection until one is needed: the database it
 writes in is enlisted at once, others at first touch and read-only, so PostgreSQL itself refuses a
 write in two contexts. Enlisting opens a transaction and sends, in one round trip, `SET LOCAL` for
-the tenant, the search path and the audit context.
+the tenant, the search path and the origin.
 """
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from django.db import connections, transaction
 from psycopg import sql
 
+from apps.tenancy import origin as origins
 from apps.tenancy.errors import (
     BindingClosed,
     BindingElsewhere,
@@ -26,6 +27,7 @@ from apps.tenancy.errors import (
     UnknownContext,
     WritesElsewhere,
 )
+from apps.tenancy.origin import Actor, Origin
 from config.databases import HOME_ALIASES, REPLICA_SUFFIX, context_of
 
 if TYPE_CHECKING:
@@ -42,19 +44,6 @@ class Placed(Protocol):
     def schema_name(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does the work, as the audit log will name them.
-
-    `kind` is one of person, system, command, task; `id` is the identity provider's id of a person.
-    """
-
-    kind: str = "system"
-    id: UUID | None = None
-
-
-SYSTEM = Actor()
-
 _current: ContextVar["Binding | None"] = ContextVar("quintet_binding", default=None)
 
 
@@ -64,16 +53,16 @@ class Binding:
     __slots__ = (
         "_enlisted",
         "_hooks",
+        "_once",
         "_rollback",
         "_settings",
         "_thread",
-        "actor",
         "home",
         "is_closing",
         "is_open",
+        "origin",
         "reads_replica",
-        "request_id",
-        "source",
+        "tenant",
         "tenant_id",
         "writes",
     )
@@ -83,23 +72,21 @@ class Binding:
         *,
         tenant: Placed,
         writes: str | None,
-        actor: Actor,
-        request_id: UUID | None,
-        source: str,
+        origin: Origin,
         replica: bool = False,
     ) -> None:
+        self.tenant = tenant
         self.tenant_id = tenant.id
         self.home = tenant.schema_name
         self.writes = writes
-        self.actor = actor
-        self.request_id = request_id
-        self.source = source
+        self.origin = origin
         self.reads_replica = replica and writes is None
         self.is_open = True
         self.is_closing = False
         self._thread = threading.get_ident()
         self._enlisted: list[tuple[DatabaseWrapper, transaction.Atomic]] = []
         self._hooks: list[Callable[[], object]] = []
+        self._once: set[str] = set()
         self._rollback = False
         self._settings: str | None = None
 
@@ -138,7 +125,7 @@ class Binding:
         self.send_settings(connection)
 
     def send_settings(self, connection: "DatabaseWrapper") -> None:
-        """Send tenant, search path and audit context, transaction-local, in one round trip."""
+        """Send tenant, search path and origin, transaction-local, in one round trip."""
         settings = self._settings
         if settings is None:
             settings = self._settings = self._render_settings()
@@ -148,21 +135,11 @@ class Binding:
 
     def _render_settings(self) -> str:
         # SET LOCAL with literals, not set_config(): only the former reaches Citus workers.
-        values = {
-            "app.tenant_id": str(self.tenant_id),
-            "app.actor_type": self.actor.kind,
-            "app.actor_id": str(self.actor.id or ""),
-            "app.request_id": str(self.request_id or ""),
-            "app.source": self.source,
-        }
-        parts = [
-            sql.SQL("SET LOCAL search_path = {}, extensions").format(sql.Identifier(self.home))
-        ]
-        parts += [
-            sql.SQL("SET LOCAL {} = {}").format(sql.SQL(name), sql.Literal(value))
-            for name, value in values.items()
-        ]
-        return sql.SQL("; ").join(parts).as_string(None)
+        path = sql.SQL("SET LOCAL search_path = {}, extensions").format(sql.Identifier(self.home))
+        tenant = sql.SQL("SET LOCAL app.tenant_id = {}").format(sql.Literal(str(self.tenant_id)))
+        return "; ".join(
+            [path.as_string(None), tenant.as_string(None), self.origin.statement(local=True)]
+        )
 
     def rollback(self) -> None:
         """Have every enlisted transaction roll back when the block ends, without an exception."""
@@ -222,8 +199,11 @@ class Binding:
         hooks, self._hooks = self._hooks, []
         return [] if self._rollback else hooks
 
-    def add_hook(self, hook: Callable[[], object]) -> None:
-        """Keep `hook` for after the end of the block."""
+    def add_hook(self, hook: Callable[[], object], *, once: str = "") -> None:
+        """Keep `hook` for after the end of the block; of those with the same `once`, the first."""
+        if once and once in self._once:
+            return
+        self._once.add(once)
         self._hooks.append(hook)
 
 
@@ -250,14 +230,15 @@ def bind(
     tenant: Placed,
     *,
     writes: str | None = None,
-    actor: Actor = SYSTEM,
+    actor: Actor | None = None,
     request_id: UUID | None = None,
-    source: str = "api",
+    source: str | None = None,
     replica: bool = False,
 ) -> Iterator[Binding]:
     """Enter a tenant: everything inside the block sees that tenant's rows and no others.
 
     :param writes: the one context the block may write in; None for reading only.
+    :param actor: who does it; what is not said here and below is the surrounding origin's.
     :param source: where the work comes from: api, admin, command or task.
     :param replica: reads may come from a replica, which can lag behind what was just written.
     :raises TenantMismatch: inside another tenant's block.
@@ -274,9 +255,7 @@ def bind(
     binding = Binding(
         tenant=tenant,
         writes=writes,
-        actor=actor,
-        request_id=request_id,
-        source=source,
+        origin=_origin_of(actor=actor, request_id=request_id, source=source),
         replica=replica,
     )
     token = _current.set(binding)
@@ -294,6 +273,16 @@ def bind(
         _current.reset(token)
     for hook in binding.take_hooks():
         hook()
+
+
+def _origin_of(*, actor: Actor | None, request_id: UUID | None, source: str | None) -> Origin:
+    around = origins.current() or Origin()
+    return replace(
+        around,
+        actor=actor or around.actor,
+        request_id=request_id or around.request_id,
+        source=source or around.source,
+    )
 
 
 def _join(outer: Binding, *, tenant: Placed, writes: str | None) -> Binding:

@@ -10,7 +10,7 @@ from django.db import models
 
 from apps.kernel.references import NothingOffered, offer_of, references_of
 from apps.tenancy.fields import tenant_key_of
-from config.databases import HOME_ALIASES, PLAN
+from config.databases import HOME_ALIASES, PLAN, SHARED_LABELS
 
 HOME_LABELS = frozenset(label for alias in HOME_ALIASES for label in PLAN[alias].labels)
 
@@ -24,7 +24,7 @@ def check_walls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
             continue
         if model._meta.app_label in HOME_LABELS:
             messages.extend(faults_of(model))
-        elif tenant_key_of(model) is not None:
+        elif tenant_key_of(model) is not None and model._meta.app_label not in SHARED_LABELS:
             messages.append(
                 Error(
                     f"{model._meta.label} has a tenant key but lives in no context's database.",

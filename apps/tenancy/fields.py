@@ -45,6 +45,52 @@ class TenantKey(models.UUIDField):
         return name, path, list(args), kwargs
 
 
+class PartitionKey(models.DateTimeField):
+    """The time, in UTC, by whose month the rows of a table are kept in partitions.
+
+    The schema editor makes the table partitioned and this column a part of its primary key;
+    `apps.tenancy.partitions` makes the partitions. No foreign key can point at such a table.
+    """
+
+
+class CurrentTransaction(models.Func):
+    """The id of the transaction that writes, which is given once and never again."""
+
+    template = "pg_current_xact_id()"
+    arity = 0
+
+
+class CurrentTransactionNumber(models.Func):
+    """The same as a bigint, which an index is asked for under row-level security; xid8 is not leakproof."""
+
+    template = "(pg_current_xact_id()::text::bigint)"
+    arity = 0
+    output_field = models.BigIntegerField()
+
+
+class TransactionId(models.Field):
+    """PostgreSQL's xid8, as an int."""
+
+    def db_type(self, connection: Any) -> str:
+        """Return the type of the column."""
+        return "xid8"
+
+    def from_db_value(self, value: Any, *args: Any) -> int | None:
+        """Return the id as a number."""
+        return None if value is None else int(value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        """Return the id as PostgreSQL reads it."""
+        return None if value is None or hasattr(value, "resolve_expression") else str(value)
+
+
+def partition_key_of(model: type[models.Model]) -> PartitionKey | None:
+    """Return the partition key of a model, real or historical, or None where it has none."""
+    return next(
+        (field for field in model._meta.local_fields if isinstance(field, PartitionKey)), None
+    )
+
+
 def tenant_key_of(model: type[models.Model]) -> TenantKey | None:
     """Return the tenant key of a model, real or historical, or None where it has none."""
     for field in model._meta.local_fields:

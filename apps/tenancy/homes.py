@@ -8,18 +8,23 @@ many tenants there are.
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
 from django.apps import apps
 from django.core.management.sql import emit_post_migrate_signal
-from django.db import connections
+from django.db import connections, transaction
+from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+from django.utils import timezone
 
-from apps.tenancy.models import Home, constraints
+from apps.tenancy import partitions
+from apps.tenancy.models import Home, audited, constraints, messages
 from apps.tenancy.postgresql import schema
 from apps.tenancy.roles import as_owner, owner_connection
 from config.databases import APP, AUDITOR, HOME_ALIASES, LEDGER, PLAN
@@ -39,7 +44,9 @@ class HomeStep:
 
 def fingerprint(alias: str) -> str:
     """Return the fingerprint of everything that decides what a home of this database looks like."""
-    makers = "".join(inspect.getsource(module) for module in (schema, constraints))
+    makers = "".join(
+        inspect.getsource(module) for module in (schema, constraints, audited, messages, partitions)
+    )
     digest = hashlib.sha256(makers.encode())
     for label in sorted(PLAN[alias].labels & {config.label for config in apps.get_app_configs()}):
         module_name = MigrationLoader.migrations_module(label)[0]
@@ -74,14 +81,19 @@ def fingerprints_of_homes(alias: str) -> dict[str, str]:
 
 
 def outstanding() -> list[HomeStep]:
-    """Return every home of every database that is not at the head of its migrations."""
+    """Return every home that is behind its migrations, or lacks a partition for a month to come."""
     steps = []
     with as_owner():
         names = list(Home.objects.order_by("name").values_list("name", flat=True))
         for alias in HOME_ALIASES:
             head = fingerprint(alias)
             found = fingerprints_of_homes(alias)
-            steps += [HomeStep(alias, name) for name in names if found.get(name) != head]
+            lacking = partitions.homes_lacking(alias, now=timezone.now())
+            steps += [
+                HomeStep(alias, name)
+                for name in names
+                if found.get(name) != head or name in lacking
+            ]
     return steps
 
 
@@ -103,6 +115,7 @@ def run_step(step: HomeStep, *, report: Callable[[str], object] = lambda _: None
         if step.home is not None:
             _ensure_schema(step.alias, step.home)
         count = _apply(step.alias, report=report)
+        partitions.ensure_partitions(step.alias, step.home, now=timezone.now())
         if step.home is not None:
             _mark(step.alias, step.home, fingerprint(step.alias))
     return count
@@ -113,9 +126,34 @@ def migrate_control_plane(*, report: Callable[[str], object] = lambda _: None) -
     with as_owner(aliases=["default"]):
         with _migration_lock("default"):
             count = _apply("default", report=report)
+            partitions.ensure_partitions("default", None, now=timezone.now())
+            with owner_connection("default").cursor() as cursor:
+                # What is made in the control plane is granted to the run-time role by default.
+                cursor.execute(f"REVOKE ALL ON django_migrations FROM {APP}")
         if count:
             emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
     return count
+
+
+def make_partitions(
+    *, now: datetime, ahead: int = partitions.MONTHS_AHEAD, dry_run: bool = False
+) -> list[dict[str, str]]:
+    """Make the partitions that are missing anywhere, so many months ahead; safe to run again.
+
+    :returns: database, home and partition of each that was made, or would be.
+    """
+    made = []
+    for alias in PLAN:
+        with as_owner(aliases=[alias]):
+            names = sorted(partitions.homes_lacking(alias, now=now, ahead=ahead))
+        for name in names:
+            home = None if name == constraints.CONTROL_SCHEMA else name
+            # Under the lock it is asked again: another process may have made them meanwhile.
+            with as_owner(aliases=[alias], home=home), _migration_lock(alias):
+                how = partitions.lacking_partitions if dry_run else partitions.ensure_partitions
+                found = how(alias, home, now=now, ahead=ahead)
+            made += [{"database": alias, "home": name, "partition": part} for part in found]
+    return made
 
 
 def create_schemas(name: str) -> None:
@@ -133,8 +171,27 @@ def drop_schemas(name: str) -> None:
                 cursor.execute(f"DROP SCHEMA IF EXISTS {connection.ops.quote_name(name)} CASCADE")
 
 
+class _Executor(MigrationExecutor):
+    """Notes a migration in the transaction that makes it, so that a crash leaves both or neither.
+
+    Django notes one with deferred SQL, such as a foreign key, after it is committed.
+    """
+
+    def apply_migration(
+        self,
+        state: ProjectState,
+        migration: Migration,
+        fake: bool = False,
+        fake_initial: bool = False,
+    ) -> ProjectState:
+        """Run a migration forwards."""
+        whole = transaction.atomic(using=self.connection.alias)
+        with whole if migration.atomic else nullcontext():
+            return super().apply_migration(state, migration, fake, fake_initial)
+
+
 def _apply(alias: str, *, report: Callable[[str], object]) -> int:
-    executor = MigrationExecutor(connections[alias])
+    executor = _Executor(connections[alias])
     executor.loader.check_consistent_history(connections[alias])
     labels = PLAN[alias].labels
     targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] in labels]

@@ -1,4 +1,4 @@
-"""Resolving the tenant of a request: from its host, or on the platform's own host from X-Tenant.
+"""What every request comes with: its origin, and its tenant, from the host or from X-Tenant.
 
 Nothing is bound here: the view binds around its one operation.
 """
@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 
 from apps.kernel.api.problems import problem_response
 from apps.kernel.errors import Problem
+from apps.tenancy import origin
 from apps.tenancy.models.tenant import SLUG_PATTERN
 from apps.tenancy.resolution import ResolvedTenant, resolve_host, resolve_slug
 
@@ -61,6 +62,24 @@ class TenantRequired(Problem):
 
     def __init__(self) -> None:
         super().__init__("Send the request to the tenant's host, or name the tenant in X-Tenant.")
+
+
+class OriginMiddleware:
+    """Has whatever a request changes logged as this request's; views say whose it is."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        arrived = origin.Origin(
+            actor=origin.ANONYMOUS,
+            source="api",
+            request_id=request.request_id,  # type: ignore[attr-defined]
+            ip_address=client_address(request),
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+        with origin.acting(arrived):
+            return self.get_response(request)
 
 
 class TenantMiddleware:
@@ -118,3 +137,13 @@ def host_of(request: HttpRequest) -> str:
     if not host.endswith("]"):
         host = host.rsplit(":", 1)[0] if ":" in host else host
     return host.lower().rstrip(".")[:253]
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the caller's IP address, as the proxy in front says it where one is configured.
+
+    A proxy appends to the header what it saw itself; what stands before that, a caller may have made up.
+    """
+    if settings.CLIENT_ADDRESS_HEADER:
+        return request.headers.get(settings.CLIENT_ADDRESS_HEADER, "").rsplit(",", 1)[-1].strip()
+    return str(request.META.get("REMOTE_ADDR", ""))

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Model
 
 from apps.tenancy import binding
-from config.databases import ALIAS_OF_LABEL, REPLICA_SUFFIX, context_of
+from config.databases import ALIAS_OF_LABEL, REPLICA_SUFFIX, SHARED_LABELS
 
 
 class UnplacedApp(LookupError):
@@ -17,11 +17,21 @@ class UnplacedApp(LookupError):
         )
 
 
+class EverywhereApp(LookupError):
+    """Rows of an app that is in every database were reached for without saying in which."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"The tables of {label!r} are in every database: say which with using().")
+
+
 def alias_of(label: str) -> str:
     """Return the database alias of an app.
 
     :raises UnplacedApp: the mapping does not name it.
+    :raises EverywhereApp: the mapping names it for every database.
     """
+    if label in SHARED_LABELS:
+        raise EverywhereApp(label)
     try:
         return ALIAS_OF_LABEL[label]
     except KeyError:
@@ -45,8 +55,12 @@ class Router:
 
     def allow_relation(self, one: Model, other: Model, **hints: Any) -> bool:
         """A relation stays inside one database; between contexts there are references."""
+        if one._meta.app_label in SHARED_LABELS:
+            return one._meta.app_label == other._meta.app_label and one._state.db == other._state.db
         return alias_of(one._meta.app_label) == alias_of(other._meta.app_label)
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         """An app is migrated in its own database and nowhere else, never on a replica."""
-        return not db.endswith(REPLICA_SUFFIX) and alias_of(app_label) == context_of(db)
+        if db.endswith(REPLICA_SUFFIX):
+            return False
+        return app_label in SHARED_LABELS or alias_of(app_label) == db

@@ -8,11 +8,14 @@ from uuid import UUID
 from celery import Task, shared_task
 from celery.signals import worker_process_init
 from django.core.cache import cache
+from django.utils import timezone
 
-from apps.tenancy import binding
+from apps.tenancy import binding, inbox, kicks, origin, waiting
 from apps.tenancy.models import Tenant
+from apps.tenancy.relay import Relay
 from apps.tenancy.roles import check_serving_roles
 from config.celery import app
+from config.databases import CONTEXTS
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +42,19 @@ class TenantTask(Task):
     """The base of every task.
 
     `writes` is the context the task writes in, None for reading. A task of the platform itself says
-    in `tenantless` why it has no tenant, and runs unbound.
+    in `tenantless` why it has no tenant, and runs unbound. One whose work is several units of work says
+    in `binds_itself` why, and is given the tenant as its first argument.
     """
 
     abstract = True
     writes: ClassVar[str | None] = None
     tenantless: ClassVar[str] = ""
+    binds_itself: ClassVar[str] = ""
+
+    @property
+    def typing(self) -> bool:
+        """Whether Celery holds the arguments against the signature, which the tenant is not among."""
+        return not self.binds_itself
 
     def send(self, *, tenant: binding.Placed | None = None, **kwargs: Any) -> None:
         """Send the task with `kwargs`: after the commit inside a block that writes, else at once.
@@ -76,6 +86,10 @@ class TenantTask(Task):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run: bound to the tenant in the header, in one unit of work."""
+        with origin.acting(origin.Origin(actor=origin.Actor("task", self.name), source="task")):
+            return self._run_for_tenant(*args, **kwargs)
+
+    def _run_for_tenant(self, *args: Any, **kwargs: Any) -> Any:
         if self.tenantless:
             return self.run(*args, **kwargs)
         tenant = Tenant.objects.filter(id=self._tenant_id()).first()
@@ -84,9 +98,9 @@ class TenantTask(Task):
             return None
         if tenant.status != Tenant.Status.ACTIVE:
             raise self.retry(countdown=SUSPENDED_RETRY_SECONDS, max_retries=SUSPENDED_RETRIES)
-        with binding.bind(
-            tenant, writes=self.writes, actor=binding.Actor("task"), source=self.name
-        ):
+        if self.binds_itself:
+            return self.run(tenant, *args, **kwargs)
+        with binding.bind(tenant, writes=self.writes):
             return self.run(*args, **kwargs)
 
     def _tenant_id(self) -> UUID:
@@ -100,7 +114,10 @@ _scheduled: dict[str, tuple[TenantTask, int]] = {}
 
 
 def scheduled(*, every: int) -> Callable[[TenantTask], TenantTask]:
-    """Have a task run for every active tenant, every so many seconds (at least 60)."""
+    """Have a task run for every active tenant, every so many seconds (at least 60).
+
+    A task without a tenant is run once.
+    """
 
     def register(task: TenantTask) -> TenantTask:
         _scheduled[task.name] = (task, every)
@@ -120,16 +137,64 @@ def schedule() -> Mapping[str, tuple[TenantTask, int]]:
     tenantless="It is the one task of the scheduler; it fans out to the tenants.",
 )
 def dispatch_scheduled() -> int:
-    """Send what is due to every active tenant; return how many tasks that were."""
+    """Send what is due, to every active tenant; return how many tasks that were."""
     sent = 0
     for name, (task, every) in _scheduled.items():
         # Whoever sets the mark first has the turn: several schedulers don't send twice.
         if not cache.add(f"platform:turn:{name}", 1, timeout=every - 1):
             continue
+        if task.tenantless:
+            task.send()
+            sent += 1
+            continue
         for tenant in Tenant.objects.active().select_related("home").iterator():
             task.send(tenant=tenant)
             sent += 1
     return sent
+
+
+@shared_task(
+    name="tenancy.relay_messages",
+    base=TenantTask,
+    binds_itself="Each handler's work is a unit of work of its own, in another context.",
+)
+def relay_messages(tenant: binding.Placed, context: str) -> int:
+    """Deliver what is due of the tenant's messages; return how many that were."""
+    work = Relay(tenant, context)
+    work.run()
+    if work.is_more:
+        kicks.kick(tenant=tenant, context=context)
+    return work.delivered
+
+
+@shared_task(
+    name="tenancy.sweep_messages",
+    base=TenantTask,
+    tenantless="It looks for what was left behind, whoever's it is.",
+)
+def sweep_messages() -> int:
+    """Have everything that is due relayed that nobody works on; return how many tenants that were."""
+    found = {(each.tenant_id, each.context) for each in waiting.everything_waiting() if each.is_due}
+    tenants = Tenant.objects.active().in_bulk({tenant_id for tenant_id, _ in found})
+    for tenant_id, context in sorted(found):
+        if tenant_id in tenants:
+            kicks.kick(tenant=tenants[tenant_id], context=context)
+    return len(found)
+
+
+@scheduled(every=86_400)
+@shared_task(
+    name="tenancy.forget_taken_messages",
+    base=TenantTask,
+    binds_itself="The inbox of each context is a unit of work of its own.",
+)
+def forget_taken_messages(tenant: binding.Placed) -> int:
+    """Forget what handlers took longer ago than is kept; return how much that was."""
+    forgotten = 0
+    for context in CONTEXTS:
+        with binding.bind(tenant, writes=context):
+            forgotten += inbox.forget_old(context=context, now=timezone.now())
+    return forgotten
 
 
 @worker_process_init.connect

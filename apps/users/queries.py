@@ -1,7 +1,7 @@
 """Reading the users context, as somebody sees it."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,10 @@ from apps.users.models import (
     Profile,
     ProfileImage,
     ProfileShortLink,
+    ProfileStatus,
     ProfileTag,
 )
+from apps.users.models.profile import HIDEABLE_FIELDS, PERSONAL_TEXTS
 
 # Whoever looks for something looks at the first pages; what is ranked lower is not fetched.
 SEARCH_LIMIT = 200
@@ -33,7 +35,11 @@ class Viewer:
 
     def sees_all_of(self, keycloak_id: UUID | None) -> bool:
         """Whether this is staff, or the person whose profile it is."""
-        return self.is_staff or (keycloak_id is not None and keycloak_id == self.keycloak_id)
+        return self.is_staff or self.is_person(keycloak_id)
+
+    def is_person(self, keycloak_id: UUID | None) -> bool:
+        """Whether this is the person whose profile it is."""
+        return keycloak_id is not None and keycloak_id == self.keycloak_id
 
 
 def profiles(*, viewer: Viewer) -> QuerySet[Profile]:
@@ -140,6 +146,16 @@ def hidden_fields(privacy: dict[str, str], *, viewer: Viewer, keycloak_id: UUID 
     if viewer.keycloak_id is None:
         return set(privacy)
     return {name for name, level in privacy.items() if level == Privacy.PRIVATE}
+
+
+def not_public(row: Mapping[str, Any]) -> set[str]:
+    """Return the names of what not everybody may see of a profile.
+
+    :param row: has at least status, is_deleted and field_privacy.
+    """
+    if row["is_deleted"] or row["status"] != ProfileStatus.ACTIVE:
+        return {*PERSONAL_TEXTS, *HIDEABLE_FIELDS, "store_code", "images"}
+    return {name for name, level in row["field_privacy"].items() if level != Privacy.PUBLIC}
 
 
 def _grouped(pairs: Iterable[tuple[UUID, Any]]) -> dict[UUID, list[Any]]:

@@ -3,14 +3,17 @@
 import importlib.util
 import os
 import platform
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config.embedded import places
 from config.embedded.errors import EmbeddedServerError
+
+if TYPE_CHECKING:
+    import psutil
 
 SOCKET_NAME = "valkey.sock"
 START_SECONDS = 20
@@ -60,14 +63,15 @@ def stop(*, var: Path) -> None:
     if not home.exists():
         return
     with places.exclusive(home.parent / "valkey.lock"):
-        pid = find_pid(var=var)
-        if pid is None:
+        process = _find(home)
+        if process is None:
             return
-        os.kill(pid, signal.SIGTERM)
+        process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        while find_pid(var=var) is not None:
+        # Its file with the number goes before the process does, which still writes to its log.
+        while _is_there(process):
             if time.monotonic() > deadline:
-                raise EmbeddedServerError(f"Valkey, process {pid}, does not stop.")
+                raise EmbeddedServerError(f"Valkey, process {process.pid}, does not stop.")
             time.sleep(0.02)
 
 
@@ -78,7 +82,11 @@ def socket_path(*, var: Path) -> Path:
 
 def find_pid(*, var: Path) -> int | None:
     """The process id of the Valkey of `var`, if it runs."""
-    home = _home(var)
+    process = _find(_home(var))
+    return process.pid if process else None
+
+
+def _find(home: Path) -> "psutil.Process | None":
     try:
         pid = int((home / "pid").read_text())
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -94,9 +102,18 @@ def find_pid(*, var: Path) -> int | None:
     try:
         process = psutil.Process(pid)
         is_ours = process.cwd() == os.fspath(home) and "valkey" in process.name()
-        return pid if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
+    return process if is_ours and _is_there(process) else None
+
+
+def _is_there(process: "psutil.Process") -> bool:
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _home(var: Path) -> Path:

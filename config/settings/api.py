@@ -42,10 +42,21 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "FrequencyEnum": "apps.platform.models.notification.Frequency",
         "PrivacyEnum": "apps.users.models.profile.Privacy.choices",
         "RoleEnum": "apps.tenancy.models.membership.Role",
         "InvitationStatusEnum": "apps.tenancy.models.membership.Invitation.Status",
         "ProfileStatusEnum": "apps.users.models.profile.ProfileStatus",
+        "WebhookStateEnum": "apps.platform.models.webhook.EndpointState",
+        "WebhookDeliveryStateEnum": "apps.platform.models.webhook.DeliveryState",
+        "KindEnum": "apps.platform.models.search.Kind",
+        "AccountKindEnum": "apps.commerce.models.ledger.AccountKind",
+        "CodeKindEnum": "apps.commerce.models.discount.CodeKind",
+        "ItemStateEnum": "apps.commerce.models.inventory.ItemState",
+        "PaymentStateEnum": "apps.commerce.models.payment.PaymentState",
+        "ProviderEnum": "apps.commerce.models.payment.Provider",
+        "PurchaseStateEnum": "apps.commerce.models.purchase.PurchaseState",
+        "SubscriptionStateEnum": "apps.commerce.models.subscription.SubscriptionState",
     },
     # Choices that several fields share, or whose fields share a name with others'.
     "POSTPROCESSING_HOOKS": [
@@ -61,10 +72,12 @@ CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = [
     "accept",
     "authorization",
+    "cart-token",
     "content-type",
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "last-event-id",
     "x-request-id",
     "x-tenant",
 ]

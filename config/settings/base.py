@@ -18,6 +18,12 @@ SECRET_KEY = env.str("SECRET_KEY", "") or embedded.local_secret(var=VAR, name="s
 # Earlier ones: they no longer sign, but what they signed or sealed is still read.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 
+# Ed25519 seeds in base64, for the audit log's seals: the first signs, all of them verify. Unset, the
+# embedded server's machine keeps a key in VAR, and any other seals nothing.
+SEAL_KEYS: list[str] = env.list("SEAL_KEYS", [])
+# Public keys in base64 that verify, and sign nothing.
+SEAL_PUBLIC_KEYS: list[str] = env.list("SEAL_PUBLIC_KEYS", [])
+
 # The platform's own host: the control plane's admin, and the API for callers that send X-Tenant.
 PLATFORM_HOST = env.str("PLATFORM_HOST", "quintet.localhost")
 # Other names of the platform host, for probes and tools on the machine itself.
@@ -63,9 +69,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.kernel.api.middleware.RequestIdMiddleware",
     "apps.kernel.api.middleware.HealthMiddleware",
+    "apps.tenancy.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "apps.tenancy.middleware.OriginMiddleware",
     "apps.tenancy.middleware.TenantMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -157,6 +165,8 @@ if env.bool("BEHIND_TLS_PROXY", False):
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 31_536_000
+# Behind any proxy: the header in which it says whom it serves, such as X-Forwarded-For.
+CLIENT_ADDRESS_HEADER = env.str("CLIENT_ADDRESS_HEADER", "")
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

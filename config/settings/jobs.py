@@ -38,6 +38,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "dispatch": {"task": "tenancy.dispatch_scheduled", "schedule": 60.0},
+    "sweep": {"task": "tenancy.sweep_messages", "schedule": 15.0},
 }
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")

@@ -1,4 +1,4 @@
-"""Logs: one line per event on standard error; JSON when QUINTET_LOG_FORMAT=json."""
+"""Logs: one line per event on standard error; JSON when QUINTET_LOG_FORMAT=json. And metrics."""
 
 import logging
 
@@ -29,3 +29,6 @@ LOGGING = {
         "django.security.DisallowedHost": {"level": "ERROR"},
     },
 }
+
+# Who sends it as a Bearer token may read /metrics; unset, nobody may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")

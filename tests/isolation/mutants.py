@@ -118,7 +118,7 @@ MUTANTS = {
         "GRANT DELETE ON {home}.profile_status_history TO quintet_app",
     ),
     "the app may write what only triggers write": (
-        "trigger-written-grant",
+        "read-only-grant",
         "GRANT INSERT ON {home}.profile_status_history TO quintet_app",
     ),
     "the app may read the record of migrations": (
@@ -268,32 +268,62 @@ MUTANTS = {
         "AS 'BEGIN RETURN NULL; /* tenant_id */ END'",
     ),
     "a home grants less": ("parity", "REVOKE DELETE ON {home}.profiles FROM quintet_app"),
-}
-
-# A partitioned table of the kind that has none yet, walled as it must be. Its partition comes with
-# the mutant.
-PARTITIONED = """
-CREATE TABLE {home}.log (tenant_id uuid NOT NULL DEFAULT (current_setting('app.tenant_id')::uuid),
-    id uuid, at date, PRIMARY KEY (tenant_id, id, at)) PARTITION BY RANGE (at);
-CREATE TABLE {home}.log_1 PARTITION OF {home}.log FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
-CREATE FUNCTION {home}.log_guard() RETURNS trigger LANGUAGE plpgsql
-    AS $$ BEGIN RAISE EXCEPTION 'append-only'; END $$;
-"""
-WALLED = """
-ALTER TABLE {table} OWNER TO quintet_owner;
-ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant_isolation ON {table} USING (tenant_id = current_setting('app.tenant_id')::uuid)
-    WITH CHECK (tenant_id = current_setting('app.tenant_id')::uuid);
-CREATE TRIGGER whole BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {home}.log_guard();
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER whole;
-"""
-PARTITION_MUTANTS = {
-    "a partition is granted": ("grant", "GRANT SELECT ON {home}.log_1 TO quintet_app"),
-    "a partition has no policy": ("policy", "DROP POLICY tenant_isolation ON {home}.log_1"),
+    "an audited table's trigger is dropped": (
+        "audited",
+        "DROP TRIGGER profiles_audit_update ON {home}.profiles",
+    ),
+    "an audited table's trigger may be skipped": (
+        "audited",
+        "ALTER TABLE {home}.profiles ENABLE TRIGGER profiles_audit_delete",
+    ),
+    "an audited table's trigger writes nothing": (
+        "audited",
+        "CREATE OR REPLACE FUNCTION {home}.profiles_audit() RETURNS trigger LANGUAGE plpgsql "
+        "SECURITY DEFINER SET search_path = {home}, extensions, pg_temp "
+        "AS 'BEGIN RETURN NULL; /* tenant_id */ END'",
+    ),
+    "an audited table may be truncated": (
+        "audited",
+        "DROP TRIGGER profiles_audit_truncate ON {home}.profiles",
+    ),
+    "the log may be written by hand": (
+        "read-only-grant",
+        "GRANT INSERT ON {home}.audit_log TO quintet_app",
+    ),
+    "a partition is granted": ("grant", "GRANT SELECT ON {home}.audit_log_default TO quintet_app"),
+    "a partition has no policy": (
+        "policy",
+        "DROP POLICY tenant_isolation ON {home}.audit_log_default",
+    ),
     "a partition has no row-level security": (
         "row-security",
-        "ALTER TABLE {home}.log_1 DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE {home}.audit_log_default DISABLE ROW LEVEL SECURITY",
     ),
-    "a partition may be truncated": ("append-only", "DROP TRIGGER whole ON {home}.log_1"),
+    "a partition may be truncated": (
+        "append-only",
+        "DROP TRIGGER audit_log_guard_whole ON {home}.audit_log_default",
+    ),
+}
+
+# The same for the control plane, which has no walls but keeps its records as well.
+CONTROL_PLANE_MUTANTS = {
+    "a home": ("homes", "CREATE SCHEMA pool_1"),
+    "an audited table's trigger is dropped": (
+        "audited",
+        "DROP TRIGGER tenancy_tenant_audit_update ON tenancy_tenant",
+    ),
+    "the log's guard is dropped": (
+        "append-only",
+        "DROP TRIGGER audit_log_guard_rows ON audit_log",
+    ),
+    "the log may be written by hand": (
+        "read-only-grant",
+        "GRANT INSERT ON audit_log TO quintet_app",
+    ),
+    "a seal may be changed": ("grant", "GRANT UPDATE ON audit_seals TO quintet_app"),
+    "a partition is granted": ("grant", "GRANT SELECT ON audit_log_default TO quintet_app"),
+    "the record of migrations is granted": (
+        "grant",
+        "GRANT INSERT ON django_migrations TO quintet_app",
+    ),
 }

@@ -61,7 +61,7 @@ class TestFiles:
     def test_no_file_of_a_context_is_kept_under_a_name_without_its_tenant(self) -> None:
         fields: list[Any] = [
             field
-            for model in models_of_homes()
+            for _, model in models_of_homes()
             for field in model._meta.local_fields
             if isinstance(field, FileField)
         ]

@@ -15,7 +15,7 @@ from apps.tenancy.models import Home
 from apps.tenancy.verification.sweep import examine
 from config.databases import database_name
 from tests.conftest import admin
-from tests.isolation.mutants import MUTANTS, PARTITION_MUTANTS, PARTITIONED, WALLED
+from tests.isolation.mutants import CONTROL_PLANE_MUTANTS, MUTANTS
 
 ALIAS = "users"
 
@@ -69,34 +69,14 @@ class TestSweepSeesEveryMutant:
 
         assert rule in laboratory.rules()
 
-    def test_a_partitioned_table_passes_when_it_is_walled_as_it_must_be(
-        self, laboratory: Laboratory
-    ) -> None:
-        self.add_partitions(laboratory)
-
-        assert laboratory.rules(home=laboratory.home) == set()
-
-    @pytest.mark.parametrize("name", PARTITION_MUTANTS)
-    def test_names_a_hole_in_a_partition(self, laboratory: Laboratory, name: str) -> None:
-        rule, statement = PARTITION_MUTANTS[name]
-        self.add_partitions(laboratory)
-
-        laboratory.damage(statement)
-
-        assert laboratory.rules(home=laboratory.home) == {rule}
-
-    def add_partitions(self, laboratory: Laboratory) -> None:
-        laboratory.damage(PARTITIONED)
-        laboratory.damage("ALTER FUNCTION {home}.log_guard() OWNER TO quintet_owner")
-        for table in ("log", "log_1"):
-            laboratory.damage(WALLED, table=f"{laboratory.home}.{table}")
-
-    def test_the_control_plane_holds_no_homes(self) -> None:
-        name = database_name(prefix=settings.DATABASE_PREFIX, alias="default")
-        with admin(database=name) as connection, connection.transaction(force_rollback=True):
-            connection.execute("CREATE SCHEMA pool_1")
+    @pytest.mark.parametrize("name", CONTROL_PLANE_MUTANTS)
+    def test_names_it_in_the_control_plane(self, name: str) -> None:
+        rule, statement = CONTROL_PLANE_MUTANTS[name]
+        database = database_name(prefix=settings.DATABASE_PREFIX, alias="default")
+        with admin(database=database) as connection, connection.transaction(force_rollback=True):
+            connection.execute(statement)
             with connection.cursor() as cursor:
                 report = examine(cursor=cursor, alias="default", states={})
 
-        assert {fault.rule for fault in report.faults} == {"homes"}
+        assert {fault.rule for fault in report.faults} == {rule}
         assert verification.sweep(aliases=["default"]).is_clean

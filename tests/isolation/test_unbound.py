@@ -8,22 +8,31 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import RequestFactory
 
+from apps.audit.models import AuditEntry
 from apps.tenancy.admin_site import tenant_site
 from apps.tenancy.errors import Unbound
 from apps.tenancy.fields import bound_tenant_id
 from apps.tenancy.models import Tenant
+from apps.tenancy.router import EverywhereApp
 from config.databases import HOME_ALIASES
 from tests.isolation.world import models_of_homes
 
-MODELS = sorted(models_of_homes(), key=lambda model: model._meta.label)
+TABLES = sorted(models_of_homes(), key=lambda table: (table[0], table[1]._meta.label))
+MODELS = {model for _, model in TABLES}
 
 
 class TestModels:
-    @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-    def test_no_model_of_a_context_can_be_read(self, model: Any) -> None:
+    @pytest.mark.parametrize(
+        ("alias", "model"), TABLES, ids=[f"{alias}-{model.__name__}" for alias, model in TABLES]
+    )
+    def test_no_model_of_a_context_can_be_read(self, alias: str, model: Any) -> None:
         for manager in {model._base_manager, model._default_manager}:
             with pytest.raises(Unbound):
-                manager.exists()
+                manager.using(alias).exists()
+
+    def test_what_is_in_every_database_is_never_looked_for_in_one_by_guess(self) -> None:
+        with pytest.raises(EverywhereApp, match="say which"):
+            AuditEntry.objects.exists()
 
     def test_a_new_row_belongs_to_nobody(self) -> None:
         with pytest.raises(Unbound):
@@ -46,10 +55,9 @@ class TestShellAndCommands:
 
     @pytest.mark.parametrize("alias", HOME_ALIASES)
     def test_dumpdata(self, alias: str) -> None:
-        if not any(alias == model._meta.app_label for model in MODELS):
-            pytest.skip(f"{alias} has no models yet")
+        label = alias if alias in {model._meta.app_label for _, model in TABLES} else "audit"
         with pytest.raises((Unbound, CommandError), match="no tenant is bound"):
-            call_command("dumpdata", alias, database=alias, stdout=StringIO())
+            call_command("dumpdata", label, database=alias, stdout=StringIO())
 
     def test_flush(self) -> None:
         with pytest.raises((Unbound, CommandError)):
@@ -64,8 +72,11 @@ class TestShellAndCommands:
 
 
 class TestAdmin:
-    def test_no_list_choice_or_autocomplete_of_the_tenant_s_site_works_unbound(self) -> None:
+    def test_no_list_choice_or_autocomplete_of_the_tenant_s_site_works_unbound(
+        self, tenant: Tenant
+    ) -> None:
         request = RequestFactory().get("/admin/")
+        request.tenant = tenant
         walled = [
             (model, admin) for model, admin in tenant_site._registry.items() if model in MODELS
         ]

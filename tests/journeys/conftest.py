@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connections
 
 from tests.environment import ROOT
 
@@ -73,6 +74,8 @@ def page(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             yield browser.new_page()
         finally:
             browser.close()
+            # Under a running loop Django keeps connections of their own, which nobody else sees to.
+            connections.close_all()
 
 
 @pytest.fixture

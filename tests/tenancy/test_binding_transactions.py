@@ -17,7 +17,7 @@ class TestTransactionLocal:
     def test_leaves_nothing_on_the_connection(self, acme: Tenant) -> None:
         fan_in(acme)
 
-        for setting in ("app.tenant_id", "app.actor_id", "app.request_id", "app.source"):
+        for setting in ("app.tenant_id", "app.actor_id", "app.origin"):
             assert ask_beneath("users", f"SELECT current_setting('{setting}', true)") in {None, ""}
         assert ask_beneath("users", "SHOW search_path") == '""'
         assert ask_beneath("users", "SHOW transaction_read_only") == "off"

@@ -45,7 +45,7 @@ class TestReplica:
     def test_answers_what_only_reads(self, replica: str, tenant: Tenant) -> None:
         with binding.bind(tenant, writes="users"):
             CelebrityFactory()
-        client = client_of(tenant)
+        client = client_of(tenant, Caller())
 
         assert queries_of(replica, lambda: client.get(PROFILES)) > 0
         assert queries_of("users", lambda: client.get(PROFILES)) == 0
@@ -55,6 +55,9 @@ class TestReplica:
             CelebrityFactory()
 
         assert client_of(tenant).get(PROFILES).json()["results"] == []
+
+    def test_makes_nothing_that_is_kept(self, replica: str, tenant: Tenant) -> None:
+        assert queries_of(replica, lambda: client_of(tenant).get(PROFILES)) == 0
 
     def test_takes_no_write(self, replica: str, tenant: Tenant) -> None:
         with pytest.raises(Exception, match="read-only"), binding.bind(tenant, replica=True):
@@ -68,7 +71,7 @@ class TestReplica:
         assert client.post(PROFILES, body).status_code == 201
 
         assert queries_of(replica, lambda: client.get(PROFILES)) == 0
-        assert queries_of(replica, lambda: client_of(tenant).get(PROFILES)) > 0
+        assert queries_of(replica, lambda: client_of(tenant, Caller()).get(PROFILES)) > 0
 
     def test_is_not_read_in_a_block_that_writes(self, replica: str, tenant: Tenant) -> None:
         with (

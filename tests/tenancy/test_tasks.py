@@ -6,6 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from apps.tenancy.operations import tenants
 from apps.users.models import Profile
 from tests.environment import ROOT
 from tests.tasks import count_profiles, fail_after_writing, read_unbound, rename_profiles
+from tests.tenancy import forked, solo
 
 # Servers of the machine, tried where they answer: the address and the port of each.
 OTHERS = {
@@ -54,13 +58,17 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 20) -> Any:
     raise AssertionError("it did not happen in time")
 
 
-@pytest.fixture(scope="module", params=["valkey", *OTHERS])
-def worker(request: Any, django_db_setup: None) -> Iterator[str]:
-    """A worker process on the broker; what it does is seen in the database and the cache."""
-    broker, port = OTHERS.get(request.param, (settings.CELERY_BROKER_URL, None))
-    if port is not None and not answers(port):
-        pytest.skip(f"no {request.param} answers on 127.0.0.1:{port}")
-    queue = f"quintet-test-{os.getpid()}-{request.param}"
+@contextmanager
+def working(param: str, *, broker: str, queue: str) -> Iterator[None]:
+    """A worker by its command at our own broker; at the others one that is at work sooner."""
+    if param in OTHERS:
+        other = forked.start(solo.work, broker, queue, partial(import_module, "tests.tasks"))
+        try:
+            yield
+        finally:
+            other.kill()
+            other.join()
+        return
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "config.celery", "worker",
          "--include", "tests.tasks", "--pool", "solo", "--loglevel", "WARNING", "--queues", queue, "--without-mingle",
@@ -68,14 +76,27 @@ def worker(request: Any, django_db_setup: None) -> Iterator[str]:
         cwd=ROOT, stdin=subprocess.DEVNULL,
         env={**os.environ, "QUINTET_BROKER_URL": broker, "DJANGO_SETTINGS_MODULE": "config.settings"},
     )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module", params=["valkey", *OTHERS])
+def worker(request: Any, django_db_setup: None) -> Iterator[str]:
+    """A worker process on the broker; what it does is seen in the database and the cache."""
+    broker, port = OTHERS.get(request.param, (settings.CELERY_BROKER_URL, None))
+    if port is not None and not answers(port):
+        pytest.skip(f"no {request.param} answers on 127.0.0.1:{port}")
+    queue = f"quintet-test-{os.getpid()}-{request.param}"
     app = tasks.app
     before = (app.conf.broker_url, app.conf.task_default_queue)
     point_at(app, broker=broker, queue=queue)
     try:
-        yield queue
+        with working(request.param, broker=broker, queue=queue):
+            yield queue
     finally:
-        process.terminate()
-        process.wait(timeout=20)
         with app.connection_for_write(url=broker) as connection:
             connection.default_channel.queue_delete(queue)
         if request.param == "redis":

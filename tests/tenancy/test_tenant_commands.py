@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from apps.tenancy import homes, resolution
+from apps.tenancy import homes, partitions, resolution
 from apps.tenancy.models import Domain, Home, Tenant
 from apps.tenancy.operations import tenants
 from apps.tenancy.roles import as_owner
@@ -44,6 +46,12 @@ def schemas_named(name: str) -> set[str]:
                 if cursor.fetchone():
                     found.add(alias)
     return found
+
+
+def tables_of(name: str, alias: str) -> set[str]:
+    with as_owner(aliases=[alias]), connections[alias].cursor() as cursor:
+        cursor.execute("SELECT tablename::text FROM pg_tables WHERE schemaname = %s", [name])
+        return {table for (table,) in cursor.fetchall()}
 
 
 @pytest.fixture
@@ -127,6 +135,8 @@ class TestCreateTenant:
 
         name = tenants.own_home_name(slug=own_home)
         assert schemas_named(name) == set(HOME_ALIASES)
+        for alias in HOME_ALIASES:
+            assert partitions.partition_names(alias, now=timezone.now()) <= tables_of(name, alias)
         assert Tenant.objects.get(slug=own_home).status == Tenant.Status.ACTIVE
         assert homes.outstanding() == []
 
@@ -231,6 +241,22 @@ class TestPoolsAndMigrate:
 
             assert homes.outstanding() == []
             assert schemas_named(name) == set(HOME_ALIASES)
+        finally:
+            drop_home(name)
+
+    def test_notes_a_migration_in_the_transaction_that_makes_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = tenants.next_pool_name()
+        Home.objects.create(name=name, kind=Home.Kind.POOL)
+        try:
+            with monkeypatch.context() as dying:
+                dying.setattr(MigrationExecutor, "record_migration", lambda *_: 1 / 0)
+                with pytest.raises(ZeroDivisionError):
+                    homes.run_step(homes.HomeStep("users", name))
+
+            # Made and not noted, its tables would be in the way of making it again.
+            assert homes.run_step(homes.HomeStep("users", name)) > 0
         finally:
             drop_home(name)
 

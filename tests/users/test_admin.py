@@ -5,17 +5,9 @@ from django.test import Client
 
 from apps.platform.models import Tag
 from apps.tenancy import binding
-from apps.tenancy.models import Account, Membership
 from apps.users.models import Profile
+from tests.api import signed_in
 from tests.factories import CelebrityFactory, FollowFactory, GroupFactory, TagFactory
-
-
-def signed_in(tenant, role) -> Client:
-    account = Account.objects.create_user(f"{role}@{tenant.slug}.example", "a long password")
-    Membership.objects.create(tenant=tenant, account=account, role=role)
-    client = Client(HTTP_HOST=tenant.domains.get(is_primary=True).domain)
-    client.force_login(account)
-    return client
 
 
 @pytest.fixture

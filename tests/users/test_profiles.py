@@ -151,10 +151,10 @@ class TestErasePerson:
             return fan, star, group
 
         made = committed(work)
-        assert (
-            committed(lambda: operations.erase_person(keycloak_id=person, erased_at=timezone.now()))
-            == 2
+        removed = committed(
+            lambda: operations.erase_person(keycloak_id=person, erased_at=timezone.now())
         )
+        assert removed["profiles"] == 2
         return person, *made
 
     def test_leaves_nothing_personal_in_any_table(self, tenant, erased):

@@ -1,9 +1,10 @@
-"""Filters of the tags API."""
+"""Filters of the platform API."""
 
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
-from apps.platform.models import Tag, TagType
+from apps.kernel.api.filters import BooleanFilter
+from apps.platform.models import GroupType, RealtimeGroup, Tag, TagType
 
 
 class TagFilter(filters.FilterSet):
@@ -28,3 +29,19 @@ class TagFilter(filters.FilterSet):
     def with_text(self, rows: QuerySet[Tag], name: str, value: str) -> QuerySet[Tag]:
         """Keep tags that are named like it. A tenant's taxonomy is small: no index is needed."""
         return rows.filter(Q(name__icontains=value) | Q(keywords__contains=[value.lower()]))
+
+
+class GroupFilter(filters.FilterSet):
+    """`?group_type=`, `?is_member=`, `?search=`."""
+
+    group_type = filters.ChoiceFilter(choices=GroupType.choices)
+    is_member = BooleanFilter(
+        field_name="is_member", help_text="Those the caller is in, or those they are not."
+    )
+    search = filters.CharFilter(
+        field_name="name", lookup_expr="icontains", max_length=200, help_text="Part of a name."
+    )
+
+    class Meta:
+        model = RealtimeGroup
+        fields: list[str] = []

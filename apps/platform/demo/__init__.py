@@ -1,1 +1,1 @@
-"""The tags of the demo tenants."""
+"""What the demo tenants have of this context: tags, groups and what is said there."""

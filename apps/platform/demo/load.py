@@ -1,6 +1,7 @@
 """Fills a demo tenant's taxonomy."""
 
-from apps.kernel import demo
+from apps.kernel import demo, messages
+from apps.platform.contracts import TagChanged
 from apps.platform.models import Tag, TagAssociation
 from apps.tenancy import binding
 
@@ -16,7 +17,7 @@ def load_demo(*, tenant: binding.Placed) -> None:
     if brand is None:
         return
     wanted = content.brand_tags(brand=brand)
-    with binding.bind(tenant, writes="platform", actor=binding.Actor("command"), source="command"):
+    with binding.bind(tenant, writes="platform"):
         if Tag.objects.exists():
             return
         tags = {
@@ -36,3 +37,5 @@ def load_demo(*, tenant: binding.Placed) -> None:
             for other in tag.associated
             if other in tags and other != tag.name
         )
+        # The rows were written in bulk, past the operations that would have told of them.
+        messages.record_all(TagChanged(tag_id=tag.id, change="CREATED") for tag in tags.values())

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.kernel.references import ReferenceField
 from apps.tenancy.models import TenantModel
+from apps.tenancy.models.audited import Audited
 from apps.tenancy.models.base import TenantQuerySet
 
 COLOR_PATTERN = r"^#[0-9a-f]{6}$"
@@ -83,6 +84,7 @@ class Tag(TenantModel):
             models.CheckConstraint(
                 condition=Q(merged_into=None) | ~Q(merged_into=F("id")), name="tags_not_own_alias"
             ),
+            Audited(name="tags_audit"),
         ]
 
     def __str__(self) -> str:
@@ -102,6 +104,7 @@ class TagAssociation(TenantModel):
             models.CheckConstraint(
                 condition=~Q(tag=F("associated_tag")), name="tag_associations_not_self"
             ),
+            Audited(name="tag_associations_audit"),
         ]
 
     def __str__(self) -> str:

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from apps.kernel import messages
 from apps.kernel.errors import Conflict, Invalid, NotFound
 from apps.kernel.refusals import refusing
+from apps.platform.contracts import TagChanged
 from apps.platform.models import Tag, TagAssociation
 
 MAX_ASSOCIATIONS = 50
@@ -36,6 +38,7 @@ def create_tag(
     with refusing(alias="platform", constraints={"tags_name": _exists(tag)}):
         tag.save(force_insert=True)
     _associate(tag, associated_tag_ids)
+    messages.record(TagChanged(tag_id=tag.id, change="CREATED"))
     return tag
 
 
@@ -63,6 +66,7 @@ def update_tag(
         tag.save(update_fields=[*changes, "last_modified_on", "updated_by_id"])
     if associated_tag_ids is not None:
         _associate(tag, associated_tag_ids)
+    messages.record(TagChanged(tag_id=tag.id, change="CHANGED"))
     return tag
 
 
@@ -98,6 +102,12 @@ def merge_tags(
     target.keywords = list(dict.fromkeys(words))
     target.last_modified_on, target.updated_by_id = merged_at, merged_by_id
     target.save(update_fields=["keywords", "last_modified_on", "updated_by_id"])
+    messages.record_all(
+        [
+            TagChanged(tag_id=source.id, change="MERGED"),
+            TagChanged(tag_id=target.id, change="CHANGED"),
+        ]
+    )
     return target
 
 
@@ -113,6 +123,7 @@ def delete_tag(*, tag_id: UUID) -> None:
     TagAssociation.objects.filter(associated_tag=tag).delete()
     Tag.objects.filter(merged_into=tag).delete()
     tag.delete()
+    messages.record(TagChanged(tag_id=tag_id, change="DELETED"))
 
 
 def _lock(ids: Collection[UUID]) -> dict[UUID, Tag]:

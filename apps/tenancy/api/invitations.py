@@ -1,21 +1,23 @@
 """The API of invitations to a tenant's staff."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.kernel.api.shaping import RowSerializer, StrictSerializer
+from apps.kernel.api.shaping import Row, RowSerializer, StrictSerializer
 from apps.tenancy.api.control import ControlView
 from apps.tenancy.api.members import MemberRowSerializer, as_shown
 from apps.tenancy.api.permissions import ADMIN, PUBLIC, SIGNED_IN
 from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.models import Invitation, Role
 from apps.tenancy.operations import invitations
+from apps.tenancy.reads import note_read
 
 
 class InvitationRowSerializer(RowSerializer):
@@ -24,6 +26,20 @@ class InvitationRowSerializer(RowSerializer):
     class Meta:
         model = Invitation
         fields = ("id", "email", "role", "status", "created_at", "expires_at")
+
+    @classmethod
+    def finish(cls, rows: list[Row], *, request: Request) -> None:
+        """Note whose address is shown, but for the caller's own."""
+        own = cast(TenantRequest, request).user.email
+        for row in rows:
+            if row.get("email") and row["email"] != own:
+                note_read(
+                    request,
+                    alias="default",
+                    entity_type=Invitation._meta.db_table,
+                    id=row["id"],
+                    fields=["email"],
+                )
 
 
 class InvitationBody(StrictSerializer):

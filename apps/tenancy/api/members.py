@@ -1,24 +1,28 @@
 """The API of a tenant's staff."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.kernel.api.shaping import RowSerializer, StrictSerializer
+from apps.kernel.api.shaping import Row, RowSerializer, StrictSerializer
 from apps.tenancy.api.control import ControlView
 from apps.tenancy.api.permissions import ADMIN, OWNER, VIEWER
 from apps.tenancy.api.requests import TenantRequest
-from apps.tenancy.models import Membership, Role
+from apps.tenancy.models import Account, Membership, Role
 from apps.tenancy.operations import members
+from apps.tenancy.reads import note_read
 
 
 class MemberRowSerializer(RowSerializer):
     """A member of the staff."""
+
+    needed = ("account_id",)
 
     account_id = serializers.UUIDField()
     email = serializers.EmailField()
@@ -27,6 +31,20 @@ class MemberRowSerializer(RowSerializer):
     class Meta:
         model = Membership
         fields = ("id", "account_id", "email", "name", "role", "joined_at")
+
+    @classmethod
+    def finish(cls, rows: list[Row], *, request: Request) -> None:
+        """Note whose name and address are shown, but for the caller's own."""
+        own = cast(TenantRequest, request).user.account_id
+        for row in rows:
+            if row["account_id"] != own:
+                note_read(
+                    request,
+                    alias="default",
+                    entity_type=Account._meta.db_table,
+                    id=row["account_id"],
+                    fields=[name for name in ("email", "name") if row.get(name)],
+                )
 
 
 class RoleBody(StrictSerializer):

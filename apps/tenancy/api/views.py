@@ -7,6 +7,7 @@ from django.db import OperationalError, models
 from django.http import HttpRequest
 from django.utils.cache import patch_vary_headers
 from psycopg import errors as pg
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -18,10 +19,11 @@ from apps.kernel.api.filters import ordering_of
 from apps.kernel.api.pagination import KeysetPagination
 from apps.kernel.api.renderers import to_json
 from apps.kernel.errors import NotFound
-from apps.tenancy import binding, replicas
+from apps.tenancy import binding, origin, reads, replicas
 from apps.tenancy.api.permissions import Access, Declared
 from apps.tenancy.api.requests import TenantRequest
 from apps.tenancy.middleware import TenantRequired
+from apps.tenancy.origin import Actor
 
 # A deadlock or a serialization failure rolled everything back: the same request can be run again.
 ATTEMPTS = 3
@@ -44,6 +46,7 @@ class PlatformView(GenericViewSet):
             if self.requires_tenant and request.tenant is None:  # type: ignore[attr-defined]
                 raise TenantRequired
             self.initial(drf_request, *args, **kwargs)
+            self.say_who(drf_request)
             handler = self._handler(drf_request)
             response = self.perform(drf_request, handler)
         except Exception as error:  # noqa: BLE001 - the handler answers or re-raises every one
@@ -55,15 +58,30 @@ class PlatformView(GenericViewSet):
         self.response = response
         return response
 
+    def say_who(self, request: TenantRequest) -> None:
+        """Have what the request changes and reads logged as its caller's."""
+        person = request.user
+        if person:
+            actor = Actor("person", person.id, request.tenant.id if request.tenant else None)
+            origin.refine(actor=actor, session_id=person.session_id)
+
     def _handler(self, request: TenantRequest) -> Callable[..., Response]:
+        """Return what answers the method of the request.
+
+        :raises MethodNotAllowed: nothing does. `Declared` lets such a request pass, so it ends here,
+            before `perform`, which a view may answer without the handler.
+        """
         method = (request.method or "").lower()
-        if method in self.http_method_names:
-            return getattr(self, method, self.http_method_not_allowed)
-        return self.http_method_not_allowed
+        handler = getattr(self, method, None) if method in self.http_method_names else None
+        if handler is None:
+            raise MethodNotAllowed(str(request.method))
+        return cast(Callable[..., Response], handler)
 
     def perform(self, request: TenantRequest, handler: Callable[..., Response]) -> Response:
-        """Run the handler and render its reply."""
-        return self.render(request, handler(request, *self.args, **self.kwargs))
+        """Run the handler, render its reply, and log what it shows of people."""
+        response = self.render(request, handler(request, *self.args, **self.kwargs))
+        reads.write_noted(request, response, tenant=request.tenant)
+        return response
 
     def render(self, request: TenantRequest, response: Response) -> Response:
         """Render a reply now, so that nothing is left to fail after the unit of work has ended."""
@@ -123,7 +141,7 @@ class RowsView(PlatformView):
         row = self.row(request, **lookup)
         response = Response(row, status=status)
         if status == 201:
-            response["Location"] = self.location_of(request, row)
+            response["Location"] = self.location_of(request, {**lookup, **row})
         return response
 
     def location_of(self, request: TenantRequest, row: shaping.Row) -> str:
@@ -142,12 +160,14 @@ class ContextView(RowsView):
         """Bind, run the handler, render; a reply of 400 or more leaves nothing written."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._perform_bound(request, handler)
+                response = self._perform_bound(request, handler)
+                break
             except OperationalError as error:
                 again = isinstance(error.__cause__, (pg.DeadlockDetected, pg.SerializationFailure))
                 if not again or attempt == ATTEMPTS:
                     raise
-        raise AssertionError("unreachable")
+        reads.write_noted(request, response, tenant=request.tenant)
+        return response
 
     def _perform_bound(self, request: TenantRequest, handler: Callable[..., Response]) -> Response:
         writes = None if request.method in SAFE_METHODS else self.context
@@ -163,23 +183,19 @@ class ContextView(RowsView):
                 bound.rollback()
             elif writes:
                 self._keep_reply(request, response)
+                # With the write itself: if the look can't be logged, nothing was changed either.
+                reads.write_noted(request, response, tenant=request.tenant, only=writes)
         if writes and request.user:
             replicas.note_write(tenant_id=request.tenant.id, actor_id=request.user.id)
         return response
 
     def bind(self, request: TenantRequest, *, writes: str | None) -> Any:
         """Bind the request's tenant as its caller."""
-        person = request.user
-        actor = binding.Actor("person", person.id) if person else binding.Actor("anonymous")
-        return binding.bind(
-            request.tenant,
-            writes=writes,
-            actor=actor,
-            request_id=request.request_id,
-            source="api",
-            replica=writes is None
-            and replicas.may_read(tenant_id=request.tenant.id, actor_id=actor.id),
+        actor_id = request.user.id if request.user else None
+        may_lag = writes is None and replicas.may_read(
+            tenant_id=request.tenant.id, actor_id=actor_id
         )
+        return binding.bind(request.tenant, writes=writes, replica=may_lag)
 
     # Idempotency ---------------------------------------------------------------------------------
 
@@ -205,7 +221,7 @@ class ContextView(RowsView):
         if kept is None:
             return None
         idempotency.check_same(kept, hashed=self._hash(request))
-        response = KeptReply(bytes(kept.reply), status=kept.status_code)
+        response = KeptReply(self.shown_form(bytes(kept.reply)), status=kept.status_code)
         if kept.location:
             response["Location"] = kept.location
         response["Idempotency-Replayed"] = "true"
@@ -221,9 +237,17 @@ class ContextView(RowsView):
             key=key,
             request_hash=self._hash(request),
             status_code=response.status_code,
-            reply=response.content,
+            reply=self.kept_form(response.content),
             location=response.headers.get("Location", ""),
         )
+
+    def kept_form(self, content: bytes) -> bytes:
+        """Return a reply as it is kept; overridden where it holds a secret."""
+        return content
+
+    def shown_form(self, kept: bytes) -> bytes:
+        """Return a kept reply as it was first given."""
+        return kept
 
     def check_match(self, request: TenantRequest, **lookup: Any) -> None:
         """Hold the row for this transaction, and refuse if the caller has not seen its present state.

@@ -4,16 +4,17 @@ Admins of tenants choose these URLs, so a URL must not lead to what only this ma
 """
 
 import http.client
-import ipaddress
 import json
 import socket
 import ssl
 import time
 import urllib.request
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
+
+from apps.tenancy import outbound
+from apps.tenancy.outbound import Reach
 
 MAX_BYTES = 512 * 1024
 MAX_URL_LENGTH = 500
@@ -26,25 +27,13 @@ class Unfetchable(Exception):
 
 def fault_of_url(url: str) -> str | None:
     """Return what is wrong with a URL of an issuer or of its keys, or None."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "This is not a URL."
-    faults = {
-        "This is not an https URL.": parts.scheme not in {"https", "http"} or not host,
-        "It is too long.": len(url) > MAX_URL_LENGTH,
-        "It must begin with https://.": parts.scheme == "http"
-        and not settings.ALLOW_INSECURE_ISSUERS,
-        "It can't carry a user, a query or a fragment.": any(
-            (parts.username, parts.password, parts.query, parts.fragment)
-        ),
-        "It can only hold printable ASCII characters.": not url.isascii()
-        or not url.isprintable()
-        or " " in url,
-        "It leads to an address that is not public.": not _may_name(host or ""),
-    }
-    return next((fault for fault, is_so in faults.items() if is_so), None)
+    return outbound.fault_of_url(
+        url,
+        reach=_reach(),
+        may_be_http=settings.ALLOW_INSECURE_ISSUERS,
+        may_have_query=False,
+        max_length=MAX_URL_LENGTH,
+    )
 
 
 def fetch_json(url: str) -> Any:
@@ -78,34 +67,14 @@ def _read(response: Any, *, deadline: float) -> bytes:
     return body
 
 
-def _may_name(host: str) -> bool:
-    """Whether a URL may name a host; where a name leads is looked at when connecting."""
-    try:
-        return _may_connect(ipaddress.ip_address(host))
-    except ValueError:
-        return True
-
-
-def _may_connect(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _reach() -> Reach:
     if settings.ALLOW_INSECURE_ISSUERS:
-        return True
-    if getattr(address, "ipv4_mapped", None):
-        address = address.ipv4_mapped  # type: ignore[union-attr, assignment]
-    if settings.ALLOW_PRIVATE_ISSUERS:
-        return address.is_global or (
-            address.is_private and not address.is_loopback and not address.is_link_local
-        )
-    return address.is_global and not address.is_multicast
+        return Reach.ANYWHERE
+    return Reach.PRIVATE if settings.ALLOW_PRIVATE_ISSUERS else Reach.PUBLIC
 
 
 def _connect(address: tuple[str, int], timeout: float, source_address: Any = None) -> socket.socket:
-    """Connect to a host only where all that its name leads to is public; it is looked up once."""
-    host, port = address
-    found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    for name in found:
-        if not _may_connect(ipaddress.ip_address(name.partition("%")[0])):
-            raise OSError("the host's address is not public")
-    return socket.create_connection((found[0], port), timeout, source_address)
+    return outbound.connect(address, timeout, source_address, reach=_reach())
 
 
 class _HTTPConnection(http.client.HTTPConnection):

@@ -1,6 +1,5 @@
 """The embedded issuer's signing keys: kept encrypted in the control plane, published until they retire."""
 
-import base64
 import threading
 import time
 from dataclasses import dataclass
@@ -9,19 +8,19 @@ from functools import lru_cache
 from typing import Any
 
 from allauth.core.internal import jwkkit
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
 from django.utils import timezone
 
+from apps.tenancy import sealing
 from apps.tenancy.models import SigningKey
 
 ALGORITHM = "RS256"
 KEY_BITS = 2048
+_PURPOSE = "quintet signing keys at rest"
 # Other processes learn of a new key, or of a revoked one, within this time.
 REMEMBERED_FOR = 2.0
 # Held while the first key is made, so that several processes starting at once make one.
@@ -158,7 +157,7 @@ def _make(*, created_at: datetime) -> SigningKey:
     jwk, _ = jwkkit.load_jwk_from_pem(pem)
     return SigningKey.objects.create(
         kid=jwk["kid"],
-        sealed_private_key=_fernet().encrypt(pem.encode()).decode(),
+        sealed_private_key=sealing.seal(pem, purpose=_PURPOSE),
         created_at=created_at,
     )
 
@@ -176,27 +175,10 @@ def _hold_lock() -> None:
 
 def _unseal(row: SigningKey) -> str:
     try:
-        return _fernet().decrypt(row.sealed_private_key.encode()).decode()
-    except InvalidToken as error:
+        return sealing.unseal(row.sealed_private_key, purpose=_PURPOSE)
+    except sealing.Unsealable as error:
         raise ImproperlyConfigured(
             f"The signing key {row.kid} was stored under another QUINTET_SECRET_KEY. Name that one in "
             "QUINTET_SECRET_KEY_FALLBACKS, or run `manage.py rotate_signing_key --revoke-old`, which "
             "signs everybody out."
         ) from error
-
-
-def _fernet() -> MultiFernet:
-    secrets = (settings.SECRET_KEY, *getattr(settings, "SECRET_KEY_FALLBACKS", ()))
-    return _fernet_of(tuple(str(secret) for secret in secrets))
-
-
-@lru_cache(maxsize=4)
-def _fernet_of(secrets: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(_derived(secret)) for secret in secrets])
-
-
-def _derived(secret: str) -> bytes:
-    derive = HKDF(
-        algorithm=hashes.SHA256(), length=32, salt=None, info=b"quintet signing keys at rest"
-    )
-    return base64.urlsafe_b64encode(derive.derive(secret.encode()))

@@ -24,6 +24,7 @@ class Person:
 
     `account_id` is the account that memberships of this person point at; for the embedded issuer it
     is the same as `id`. `role` is the one in the tenant of the request, None for everybody else.
+    `session_id` is what the issuer calls the session, or the token.
     """
 
     id: UUID
@@ -34,6 +35,7 @@ class Person:
     name: str
     scopes: frozenset[str]
     role: str | None
+    session_id: str = ""
 
     is_authenticated: ClassVar[bool] = True
     is_anonymous: ClassVar[bool] = False
@@ -72,6 +74,7 @@ def person_of(*, verified: Verified, tenant: ResolvedTenant | None) -> Person:
         role=_role(
             tenant.id if tenant else None, verified.person_id, account_id, issuer.is_embedded
         ),
+        session_id=_printable(claims.get("sid") or claims.get("jti")),
     )
 
 

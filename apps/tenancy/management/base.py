@@ -16,6 +16,7 @@ from rich.table import Table
 
 from apps.kernel.api.renderers import to_json
 from apps.kernel.errors import Problem
+from apps.tenancy import origin
 from apps.tenancy.errors import TenancyError
 from apps.tenancy.provisioning import Unprovisionable
 from apps.tenancy.roles import UnsafeRole
@@ -45,7 +46,9 @@ class OperatorCommand(TyperCommand):
 
         :raises CommandError: with the sentence that says what to do.
         """
-        with one_clear_line():
+        name = type(self).__module__.rpartition(".")[2]
+        actor = origin.Actor("command", name)
+        with one_clear_line(), origin.acting(origin.Origin(actor=actor, source="command")):
             return super().execute(*args, **options)
 
     def answer(self, rows: Sequence[Mapping[str, Any]], *, as_format: Format) -> None:

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from apps.kernel.ids import uuid7
+from apps.tenancy.models.audited import Audited
 
 
 class AccountManager(BaseUserManager["Account"]):
@@ -64,6 +65,12 @@ class Account(AbstractBaseUser, PermissionsMixin):
             ),
             models.CheckConstraint(
                 name="account_email_is_lower_case", condition=Q(email=Lower("email"))
+            ),
+            Audited(
+                name="tenancy_account_audit",
+                subject="id",
+                personal=["email", "asserted_email", "name", "password"],
+                tenant=None,
             ),
         ]
 

@@ -10,7 +10,10 @@ from django.db import models
 from django.db.models.constraints import BaseConstraint
 
 from apps.tenancy.fields import tenant_key_of
-from config.databases import APP
+from config.databases import APP, LEDGER
+
+# The control plane has no homes.
+CONTROL_SCHEMA = "public"
 
 
 class TriggerConstraint(BaseConstraint):
@@ -32,7 +35,7 @@ class TriggerConstraint(BaseConstraint):
     def _names(self, model: type[models.Model], schema_editor: Any) -> tuple[str, str, str]:
         """Return table, function and home, quoted; a function lives in its table's home."""
         quote = schema_editor.quote_name
-        home = quote(schema_editor.connection.home)
+        home = quote(schema_editor.connection.home or CONTROL_SCHEMA)
         return quote(model._meta.db_table), f"{home}.{quote(self.name)}", home
 
 
@@ -43,16 +46,18 @@ class AppendOnly(TriggerConstraint):
     `session_replication_role = replica`; and by grants.
 
     :param by_trigger: rows are written by triggers alone, so the run-time role may not INSERT either.
+    :param by_ledger: rows are written by the ledger's functions alone, as the role that owns them.
     """
 
-    def __init__(self, *, name: str, by_trigger: bool = False) -> None:
+    def __init__(self, *, name: str, by_trigger: bool = False, by_ledger: bool = False) -> None:
         super().__init__(name=name)
         self.by_trigger = by_trigger
+        self.by_ledger = by_ledger
 
     @property
     def app_grants(self) -> str:
         """What the run-time role may do with the table."""
-        return "SELECT" if self.by_trigger else "SELECT, INSERT"
+        return "SELECT" if self.by_trigger or self.by_ledger else "SELECT, INSERT"
 
     def create_sql(self, model: type[models.Model], schema_editor: Any) -> str:
         """Return the SQL that makes the guard."""
@@ -72,6 +77,7 @@ class AppendOnly(TriggerConstraint):
             f"{schema_editor.quote_name(self.name + '_whole')}; "
             # `makemigrations` adds the guard after the table, which has been granted as any other.
             f"REVOKE ALL ON {table} FROM {APP}; GRANT {self.app_grants} ON {table} TO {APP}"
+            + (f"; GRANT SELECT, INSERT ON {table} TO {LEDGER}" if self.by_ledger else "")
         )
 
     def remove_sql(self, model: type[models.Model], schema_editor: Any) -> str:
@@ -82,13 +88,40 @@ class AppendOnly(TriggerConstraint):
             f"DROP TRIGGER {schema_editor.quote_name(self.name + '_whole')} ON {table}; "
             f"DROP FUNCTION {function}(); "
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {APP}"
+            + (f"; REVOKE ALL ON {table} FROM {LEDGER}" if self.by_ledger else "")
         )
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
-        if self.by_trigger:
-            kwargs["by_trigger"] = True
+        for name in ("by_trigger", "by_ledger"):
+            if getattr(self, name):
+                kwargs[name] = True
         return path, args, kwargs
+
+
+class LedgerKept(TriggerConstraint):
+    """The run-time role reads the table, and the ledger's functions alone write it.
+
+    For what the ledger changes in place: a cache of what its append-only tables say.
+    """
+
+    app_grants = "SELECT"
+
+    def create_sql(self, model: type[models.Model], schema_editor: Any) -> str:
+        """Return the SQL that grants."""
+        table, _, _ = self._names(model, schema_editor)
+        return (
+            f"REVOKE ALL ON {table} FROM {APP}; GRANT SELECT ON {table} TO {APP}; "
+            f"GRANT SELECT, INSERT, UPDATE ON {table} TO {LEDGER}"
+        )
+
+    def remove_sql(self, model: type[models.Model], schema_editor: Any) -> str:
+        """Return the SQL that takes the grants back."""
+        table, _, _ = self._names(model, schema_editor)
+        return (
+            f"REVOKE ALL ON {table} FROM {LEDGER}; "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {APP}"
+        )
 
 
 class RowTrigger(TriggerConstraint):

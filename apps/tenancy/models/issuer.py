@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.kernel.ids import uuid7
+from apps.tenancy.models.audited import Audited
 from apps.tenancy.models.tenant import Tenant
 
 # Asymmetric only: with a shared secret, whoever can verify a token can also make one.
@@ -55,6 +56,7 @@ class Issuer(models.Model):
                 name="issuer_is_complete",
                 condition=~Q(url="") & ~Q(audience="") & ~Q(subject_claim=""),
             ),
+            Audited(name="tenancy_issuer_audit"),
         ]
 
     def __str__(self) -> str:
@@ -71,6 +73,11 @@ class SigningKey(models.Model):
     sealed_private_key = models.TextField()
     created_at = models.DateTimeField()
     retires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            Audited(name="tenancy_signingkey_audit", personal=["sealed_private_key"], tenant=None)
+        ]
 
     def __str__(self) -> str:
         return self.kid

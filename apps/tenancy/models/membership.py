@@ -8,6 +8,7 @@ from django.db.models.functions import Lower
 
 from apps.kernel.ids import uuid7
 from apps.tenancy.models.account import Account
+from apps.tenancy.models.audited import Audited
 from apps.tenancy.models.tenant import Tenant
 
 
@@ -49,6 +50,7 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(name="membership_once", fields=["tenant", "account"]),
             models.CheckConstraint(name="membership_role", condition=Q(role__in=Role.values)),
+            Audited(name="tenancy_membership_audit"),
         ]
 
     def __str__(self) -> str:
@@ -109,6 +111,9 @@ class Invitation(models.Model):
             ),
             models.CheckConstraint(
                 name="invitation_email_is_lower_case", condition=Q(email=Lower("email"))
+            ),
+            Audited(
+                name="tenancy_invitation_audit", subject="id", personal=["email", "token_hash"]
             ),
         ]
 

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.kernel.ids import uuid7
+from apps.tenancy.models.audited import Audited
 
 # A slug is a DNS label (RFC 1035) and, behind "t_", a schema name: both end at 63 characters.
 SLUG_PATTERN = r"^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$"
@@ -40,6 +41,7 @@ class Home(models.Model):
                 name="home_state", condition=Q(state__in=["PREPARING", "READY", "FULL"])
             ),
             models.CheckConstraint(name="home_name", condition=Q(name__regex=HOME_PATTERN)),
+            Audited(name="tenancy_home_audit", tenant=None),
         ]
 
     def __str__(self) -> str:
@@ -93,6 +95,7 @@ class Tenant(models.Model):
                 condition=Q(status="SUSPENDED", suspended_at__isnull=False)
                 | (~Q(status="SUSPENDED") & Q(suspended_at__isnull=True)),
             ),
+            Audited(name="tenancy_tenant_audit", tenant="id"),
         ]
 
     def __str__(self) -> str:
@@ -123,6 +126,7 @@ class Domain(models.Model):
             models.CheckConstraint(
                 name="domain_is_a_host", condition=Q(domain__regex=DOMAIN_PATTERN)
             ),
+            Audited(name="tenancy_domain_audit"),
         ]
 
     def __str__(self) -> str:

@@ -1,17 +1,24 @@
 """Quintet's database backend: every cursor on tenant rows goes through a binding."""
 
+import re
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.backends.postgresql.introspection import DatabaseIntrospection
 from django_tenants.postgresql_backend import base as django_tenants_base
 from psycopg.pq import TransactionStatus
 
 from apps.tenancy import binding as bindings
+from apps.tenancy import origin as origins
 from apps.tenancy.errors import Unbound
 from apps.tenancy.postgresql.schema import DatabaseSchemaEditor
 from config.databases import OWNER, PLAN, context_of
 from config.embedded import ensure_postgres
+
+WRITES = re.compile(
+    r"(\s|--[^\n]*\n|/\*.*?\*/)*(INSERT|UPDATE|DELETE|MERGE|WITH)\b", re.IGNORECASE | re.DOTALL
+)
 
 # Filled at the first connection of this process: the embedded server is looked for once.
 _server_is_up: list[bool] = []
@@ -32,6 +39,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.binding: bindings.Binding | None = None
         self._settings_lost = False
+        self._origin_due = False
         self._opening = False
         self._enlisting = False
         super().__init__(*args, **kwargs)
@@ -39,6 +47,10 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         plan = PLAN.get(context_of(self.alias))
         self.home: str | None = None
         self.is_walled = plan is not None and plan.has_homes and self.settings_dict["USER"] != OWNER
+        # Nothing binds the control plane: each of its transactions says itself where it comes from.
+        self.says_origin = plan is not None and not plan.has_homes
+        if self.says_origin:
+            self.execute_wrappers.append(self._in_a_transaction)
 
     def _handle_search_path(self, cursor: Any = None) -> None:
         """Do nothing: the search path comes with the binding, or with the owner's connection."""
@@ -65,6 +77,8 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             path = f"{self.ops.quote_name(self.home)}, extensions"
             with self.connection.cursor() as cursor:
                 cursor.execute(f"SET search_path = {path}")
+                if origin := origins.current():
+                    cursor.execute(origin.statement(local=False))
 
     def close(self) -> None:
         super().close()
@@ -74,6 +88,8 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
     def _cursor(self, name: str | None = None) -> Any:
         if self._may_enter:
             self._enter_binding()
+        elif self._origin_due and self.in_atomic_block and not self._opening:
+            self._say_origin()
         return super()._cursor(name)
 
     @property
@@ -132,13 +148,34 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         if self.in_atomic_block and self.connection is not None and not self.needs_rollback:
             self.run_unprepared(
                 "SET LOCAL app.tenant_id = ''; SET LOCAL search_path TO DEFAULT; "
-                "SET LOCAL app.actor_id = ''; SET LOCAL app.request_id = ''"
+                "SET LOCAL app.actor_id = ''; SET LOCAL app.origin = ''"
             )
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        super()._set_autocommit(autocommit)
+        self._origin_due = self.says_origin and not autocommit
+
+    def _in_a_transaction(
+        self, execute: Any, statement: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        """Run a lone write of the control plane in a transaction, which says where it comes from."""
+        is_lone = not self.in_atomic_block and origins.current() is not None
+        if not is_lone or not WRITES.match(str(statement)):
+            return execute(statement, params, many, context)
+        with transaction.atomic(using=self.alias):
+            self._say_origin()
+            return execute(statement, params, many, context)
+
+    def _say_origin(self) -> None:
+        self._origin_due = False
+        if origin := origins.current():
+            self.run_unprepared(origin.statement(local=True))
 
     def savepoint_rollback(self, sid: str) -> None:
         super().savepoint_rollback(sid)
         # A SET LOCAL sent after the savepoint is gone with it: send it again at the next cursor.
         self._settings_lost = self.binding is not None
+        self._origin_due = self.says_origin
 
     def rollback(self) -> None:
         super().rollback()

@@ -4,9 +4,11 @@ from typing import Any
 
 from django.db.migrations.operations.base import Operation
 
+from apps.tenancy.models.constraints import CONTROL_SCHEMA
+
 
 class HomeSQL(Operation):
-    """SQL that is run in each home; `{home}` in it stands for the home's quoted name.
+    """SQL that is run in each home; `{home}` in it stands for its quoted name, or the control plane's.
 
     Functions name their home, so that moving or cloning a tenant recreates them in the new one.
     """
@@ -38,5 +40,5 @@ class HomeSQL(Operation):
         return "SQL in every home"
 
     def _run(self, schema_editor: Any, statement: str) -> None:
-        home = schema_editor.quote_name(schema_editor.connection.home)
+        home = schema_editor.quote_name(schema_editor.connection.home or CONTROL_SCHEMA)
         schema_editor.execute(statement.replace("{home}", home), None)

@@ -92,7 +92,7 @@ CONTROL_PLANE_RULES = (
         "homes",
         """
         SELECT n.nspname, NULL, 'the control plane holds no homes'
-        FROM pg_namespace n WHERE n.nspname ~ %(homes)s
+        FROM pg_namespace n WHERE n.nspname ~ %(home_names)s
         """,
     ),
 )

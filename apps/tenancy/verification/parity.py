@@ -15,6 +15,8 @@ WITH homes AS (
 ),
 relations AS (
     SELECT c.*, h.nspname, h.itself FROM pg_class c JOIN homes h ON h.oid = c.relnamespace
+    -- An older home has the months of its past; each partition is judged by itself.
+    WHERE NOT c.relispartition
 ),
 definitions AS (
     SELECT nspname AS home, 'grants' AS kind, 'the home' AS name,

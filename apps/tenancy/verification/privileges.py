@@ -124,6 +124,21 @@ HOME_RULES = (
         """,
     ),
     Rule(
+        "default-grant",
+        """
+        SELECT n.nspname, NULL, 'whatever is made here is granted to ' || who
+        FROM pg_default_acl d
+        LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
+        CROSS JOIN LATERAL aclexplode(d.defaclacl) AS a,
+        LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END) AS w(who)
+        WHERE d.defaclobjtype IN ('r', 'S', 'n') AND who IN ('PUBLIC', %(app)s)
+        """,
+    ),
+)
+
+# What may be done with tables: in the homes and in the control plane alike.
+TABLE_RULES = (
+    Rule(
         "grant",
         """
         WITH granted AS (
@@ -163,25 +178,15 @@ HOME_RULES = (
         """,
     ),
     Rule(
-        "trigger-written-grant",
+        "read-only-grant",
         """
-        SELECT n.nspname, c.relname, %(app)s || ' may INSERT what only triggers write'
+        SELECT n.nspname, c.relname,
+            %(app)s || ' may ' || a.privilege_type || ' what only triggers or the ledger write'
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         CROSS JOIN LATERAL aclexplode(c.relacl) AS a
         WHERE n.nspname ~ %(homes)s AND (%(home)s::text IS NULL OR n.nspname = %(home)s)
-            AND c.relname = ANY (%(trigger_written)s::text[])
-            AND pg_get_userbyid(a.grantee) = %(app)s AND a.privilege_type = 'INSERT'
-        """,
-    ),
-    Rule(
-        "default-grant",
-        """
-        SELECT n.nspname, NULL, 'whatever is made here is granted to ' || who
-        FROM pg_default_acl d
-        LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
-        CROSS JOIN LATERAL aclexplode(d.defaclacl) AS a,
-        LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END) AS w(who)
-        WHERE d.defaclobjtype IN ('r', 'S', 'n') AND who IN ('PUBLIC', %(app)s)
+            AND c.relname = ANY (%(not_by_app)s::text[])
+            AND pg_get_userbyid(a.grantee) = %(app)s AND a.privilege_type <> 'SELECT'
         """,
     ),
 )

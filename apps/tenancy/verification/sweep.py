@@ -8,10 +8,11 @@ from django.apps import apps
 from django.db import connections, models
 
 from apps.tenancy.models import Home
-from apps.tenancy.models.constraints import AppendOnly
+from apps.tenancy.models.audited import Audited
+from apps.tenancy.models.constraints import CONTROL_SCHEMA, AppendOnly
 from apps.tenancy.models.tenant import HOME_PATTERN
 from apps.tenancy.roles import as_owner
-from apps.tenancy.verification import code, parity, privileges, tables
+from apps.tenancy.verification import code, parity, privileges, records, tables
 from apps.tenancy.verification.faults import Cursor, Fault, Rule, faults_of
 from config.databases import APP, AUDITOR, LEDGER, OWNER, PLAN
 
@@ -99,8 +100,20 @@ def examine(
 def rules_of(alias: str, *, home: str | None) -> tuple[Rule, ...]:
     """Return the rules that hold for a database."""
     if not PLAN[alias].has_homes:
-        return (*privileges.SERVER_RULES, *code.CONTROL_PLANE_RULES, *code.RULES)
-    everywhere = (*tables.RULES, *privileges.HOME_RULES, *code.RULES)
+        return (
+            *privileges.SERVER_RULES,
+            *privileges.TABLE_RULES,
+            *records.RULES,
+            *code.CONTROL_PLANE_RULES,
+            *code.RULES,
+        )
+    everywhere = (
+        *tables.RULES,
+        *records.RULES,
+        *privileges.HOME_RULES,
+        *privileges.TABLE_RULES,
+        *code.RULES,
+    )
     if home is not None:
         return everywhere
     return (*privileges.SERVER_RULES, *everywhere, *code.PLACE_RULES)
@@ -119,19 +132,31 @@ def parameters_of(alias: str, *, states: Mapping[str, str], home: str | None) ->
         and model._meta.managed
         and not model._meta.proxy
     ]
+    audits = [
+        (model, constraint)
+        for model in expected
+        for constraint in model._meta.constraints
+        if isinstance(constraint, Audited)
+    ]
     ready = [name for name, state in states.items() if state != Home.State.PREPARING]
     return {
-        "homes": HOME_PATTERN,
+        "homes": HOME_PATTERN if PLAN[alias].has_homes else f"^{CONTROL_SCHEMA}$",
+        "home_names": HOME_PATTERN,
         "home": home,
         "known": list(states),
         "ready": [name for name in ready if home in {None, name}],
         "tables": [model._meta.db_table for model in expected],
         "append_only": [model._meta.db_table for model in expected if guards_of(model)],
-        "trigger_written": [
+        "not_by_app": [
             model._meta.db_table
             for model in expected
-            if any(guard.by_trigger for guard in guards_of(model))
+            if any(
+                getattr(constraint, "app_grants", "INSERT") == "SELECT"
+                for constraint in model._meta.constraints
+            )
         ],
+        "audited": [model._meta.db_table for model, _ in audits],
+        "audits": [audit.name for _, audit in audits],
         "default": DEFAULT,
         "policy": POLICY,
         "owner": OWNER,

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from apps.kernel.api.fields import JSONObjectField
 from apps.kernel.api.shaping import Expansion, Row, RowSerializer, Stitch
 from apps.tenancy.api.requests import TenantRequest
+from apps.tenancy.reads import note_read
 from apps.users import queries
 from apps.users.api.viewers import viewer_of
 from apps.users.models import (
@@ -47,7 +48,7 @@ class ProfileRowSerializer(RowSerializer):
         "parent_group": Expansion(target="users.Profile", source="parent_group_id"),
         "owner": Expansion(target="users.Profile", source="owner_id"),
     }
-    needed = ("keycloak_id", "field_privacy", "owner_id")
+    needed = ("keycloak_id", "field_privacy", "owner_id", "status", "is_deleted")
 
     keycloak_id = serializers.UUIDField(
         allow_null=True, help_text="Shown to staff and to the person; null to others."
@@ -90,26 +91,34 @@ class ProfileRowSerializer(RowSerializer):
 
     @classmethod
     def finish(cls, rows: list[Row], *, request: Request) -> None:
-        """Empty what is hidden from the viewer."""
+        """Empty what is hidden from the viewer; note what they see that not everybody does."""
         viewer = viewer_of(cast(TenantRequest, request))
         own = _own_group_owners(rows, viewer=viewer)
         for row in rows:
             keycloak_id = row["keycloak_id"]
-            if viewer.sees_all_of(keycloak_id) or row["owner_id"] in own:
+            if viewer.is_person(keycloak_id) or row["owner_id"] in own:
                 continue
-            row["keycloak_id"] = None
+            if not viewer.is_staff:
+                row["keycloak_id"] = None
             for name in queries.hidden_fields(
                 row["field_privacy"], viewer=viewer, keycloak_id=keycloak_id
             ):
                 if name in row:
                     row[name] = EMPTY_OF.get(name, "")
+            note_read(
+                request,
+                alias="users",
+                entity_type=Profile._meta.db_table,
+                id=row["id"],
+                fields=[name for name in queries.not_public(row) if row.get(name)],
+            )
 
 
 def _own_group_owners(rows: list[Row], *, viewer: queries.Viewer) -> set[UUID]:
     """Return the viewer's own profiles, if groups with something hidden make it worth asking."""
-    if viewer.is_staff or viewer.keycloak_id is None:
+    if viewer.keycloak_id is None:
         return set()
-    if not any(row["owner_id"] and row["field_privacy"] for row in rows):
+    if not any(row["owner_id"] and queries.not_public(row) for row in rows):
         return set()
     own = Profile.objects.present().of_person(viewer.keycloak_id)
     return set(own.values_list("id", flat=True))
@@ -201,6 +210,7 @@ class ReferralCodeRowSerializer(RowSerializer):
     """A referral code, as its owner sees it."""
 
     expansions = {"profile": Expansion(target="users.Profile", source="profile_id")}
+    needed = ("profile__keycloak_id", "profile__owner__keycloak_id")
 
     profile_id = serializers.UUIDField()
 
@@ -216,6 +226,20 @@ class ReferralCodeRowSerializer(RowSerializer):
             "expires_at",
             "created_on",
         )
+
+    @classmethod
+    def finish(cls, rows: list[Row], *, request: Request) -> None:
+        """Note the codes that are somebody else's."""
+        viewer = viewer_of(cast(TenantRequest, request))
+        for row in rows:
+            if not any(viewer.is_person(row[name]) for name in cls.needed):
+                note_read(
+                    request,
+                    alias="users",
+                    entity_type=ReferralCode._meta.db_table,
+                    id=row["id"],
+                    fields=[name for name in ("code", "note") if row.get(name)],
+                )
 
 
 class PreferencesRowSerializer(RowSerializer):

@@ -22,6 +22,7 @@ from apps.users.models import (
     ProfileType,
     ReferralCode,
 )
+from apps.users.operations import telling
 
 BATCH = 2_000
 
@@ -36,7 +37,7 @@ def load_demo(*, tenant: binding.Placed, fans: int) -> None:
     brand = known.get(getattr(tenant, "slug", ""))
     if brand is None:
         return
-    with binding.bind(tenant, writes="users", actor=binding.Actor("command"), source="command"):
+    with binding.bind(tenant, writes="users"):
         if Profile.objects.exists():
             return
         now = timezone.now()
@@ -46,6 +47,8 @@ def load_demo(*, tenant: binding.Placed, fans: int) -> None:
         _details(brand, celebrities, groups, now=now)
         crowd = content.fans(count=fans, seed=brand.seed)
         _follows(brand, crowd, _fans(crowd, now=now), celebrities, now=now)
+        # The rows were written in bulk, past the operations that would have told of them.
+        telling.profiles_changed(Profile.objects.all(), change=telling.CREATED)
 
 
 def _ago(now: datetime, days: int) -> datetime:

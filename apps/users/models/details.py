@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from apps.kernel.references import ReferenceField
 from apps.tenancy.models import TenantModel
+from apps.tenancy.models.audited import Audited
 from apps.users.models.profile import Profile
 
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -38,6 +39,7 @@ class ProfileImage(TenantModel):
             models.CheckConstraint(
                 condition=Q(url__regex=HTTPS_PATTERN), name="profile_images_https"
             ),
+            Audited(name="profile_images_audit", subject="profile_id", personal=["url"]),
         ]
 
     def __str__(self) -> str:
@@ -56,7 +58,8 @@ class ProfileTag(TenantModel):
             models.Index(fields=["tenant_id", "tag_id", "profile"], name="profile_tags_by_tag")
         ]
         constraints = [
-            models.UniqueConstraint(fields=["profile", "tag_id"], name="profile_tags_once")
+            models.UniqueConstraint(fields=["profile", "tag_id"], name="profile_tags_once"),
+            Audited(name="profile_tags_audit"),
         ]
 
     def __str__(self) -> str:
@@ -77,6 +80,7 @@ class ProfileShortLink(TenantModel):
             models.CheckConstraint(
                 condition=Q(slug__regex=SLUG_PATTERN), name="profile_short_links_form"
             ),
+            Audited(name="profile_short_links_audit", subject="profile_id", personal=["slug"]),
         ]
 
     def __str__(self) -> str:
@@ -119,6 +123,7 @@ class Offer(TenantModel):
                 condition=Q(delivery_days__gte=1, delivery_days__lte=365),
                 name="offers_delivery_days",
             ),
+            Audited(name="offers_audit", subject="profile_id", personal=["description"]),
         ]
 
     def __str__(self) -> str:
@@ -136,6 +141,13 @@ class Preferences(TenantModel):
 
     class Meta:
         db_table = "preferences"
+        constraints = [
+            Audited(
+                name="preferences_audit",
+                subject="profile_id",
+                personal=["locale", "time_zone", "preferences"],
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.locale}, {self.time_zone}"

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.tenancy.models import TenantModel
+from apps.tenancy.models.audited import Audited
 from apps.tenancy.models.base import TenantQuerySet
 from apps.tenancy.models.constraints import AppendOnly, RowTrigger
 from apps.users.models.profile import Profile
@@ -106,6 +107,7 @@ class FanFollow(TenantModel):
                     "END IF; END;"
                 ),
             ),
+            Audited(name="fan_follows_audit"),
         ]
 
     def __str__(self) -> str:
@@ -119,6 +121,8 @@ class FanFollow(TenantModel):
 
 class FanFollowChange(TenantModel):
     """What happened to a follow. Written by a trigger; nobody else can. Ids only."""
+
+    unaudited = "It is append-only, and a record of changes itself."
 
     follow = models.ForeignKey(FanFollow, models.PROTECT, related_name="changes")
     fan = models.ForeignKey(Profile, models.PROTECT, related_name="+")
@@ -147,6 +151,7 @@ class Block(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["blocker", "blocked"], name="blocks_pair"),
             models.CheckConstraint(condition=~Q(blocker=F("blocked")), name="blocks_not_self"),
+            Audited(name="blocks_audit"),
         ]
 
     def __str__(self) -> str:

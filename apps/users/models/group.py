@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.tenancy.models import TenantModel
+from apps.tenancy.models.audited import Audited
 from apps.users.models.profile import Profile
 
 
@@ -22,6 +23,7 @@ class GroupCelebrity(TenantModel):
             models.CheckConstraint(
                 condition=~Q(group=F("celebrity")), name="group_celebrities_not_self"
             ),
+            Audited(name="group_celebrities_audit"),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,8 @@ from apps.tenancy.models import TenantModel
 class IdempotencyKey(TenantModel, AbstractIdempotencyKey):
     """A request that was answered; kept in the transaction of the write itself."""
 
+    unaudited = "It keeps a reply for a day; what the request changed is audited."
+
     class Meta(AbstractIdempotencyKey.Meta):
         pass
 

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.tenancy.models import TenantModel
+from apps.tenancy.models.audited import Audited
 from apps.tenancy.models.base import TenantQuerySet
 from apps.tenancy.models.constraints import AppendOnly, RowTrigger
 
@@ -231,6 +232,11 @@ class Profile(TenantModel):
                     "(NEW.tenant_id, extensions.uuid7(), NEW.id, 0, 0);"
                 ),
             ),
+            Audited(
+                name="profiles_audit",
+                subject="id",
+                personal=["keycloak_id", *PERSONAL_TEXTS, "store_code", "meta_data"],
+            ),
         ]
 
     def __str__(self) -> str:
@@ -259,6 +265,8 @@ class Profile(TenantModel):
 class ProfileStatusHistory(TenantModel):
     """Every status a profile has had. Written by a trigger; nobody else can."""
 
+    unaudited = "It is append-only, and a record of changes itself."
+
     profile = models.ForeignKey(Profile, models.PROTECT, related_name="status_history")
     status = models.CharField(max_length=50, choices=ProfileStatus.choices)
     occurred_on = models.DateTimeField()
@@ -281,6 +289,8 @@ class ProfileStatusHistory(TenantModel):
 
 class ProfileCounters(TenantModel):
     """How many follow a profile and how many it follows; kept by triggers, one row per profile."""
+
+    unaudited = "It is a count of follows, and those are audited."
 
     profile = models.OneToOneField(Profile, models.PROTECT, related_name="counters")
     follower_count = models.IntegerField(default=0)

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.tenancy.models import TenantModel
+from apps.tenancy.models.audited import Audited
 from apps.users.models.profile import Profile
 
 CODE_PATTERN = r"^[A-Z0-9]{4,32}$"
@@ -33,6 +34,7 @@ class ReferralCode(TenantModel):
                 condition=Q(max_uses=None) | Q(use_count__lte=F("max_uses")),
                 name="referral_codes_not_overrun",
             ),
+            Audited(name="referral_codes_audit", subject="profile_id", personal=["code", "note"]),
         ]
 
     def __str__(self) -> str:
@@ -48,6 +50,7 @@ class ReferralUse(TenantModel):
 
     class Meta:
         db_table = "referral_uses"
+        constraints = [Audited(name="referral_uses_audit")]
 
     def __str__(self) -> str:
         return f"{self.profile_id} by {self.referral_code_id}"

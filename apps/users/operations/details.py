@@ -21,6 +21,7 @@ from apps.users.models import (
     ProfileType,
 )
 from apps.users.models.details import SLUG_PATTERN
+from apps.users.operations import telling
 from apps.users.operations.profiles import lock_profile
 
 MAX_IMAGES = 20
@@ -66,6 +67,7 @@ def set_images(
         for kind, url in wanted
         if (kind, url) not in kept
     )
+    telling.profile_changed(profile)
 
 
 def set_tags(*, profile_id: UUID, tag_ids: Collection[UUID]) -> None:
@@ -89,6 +91,7 @@ def set_tags(*, profile_id: UUID, tag_ids: Collection[UUID]) -> None:
     ProfileTag.objects.bulk_create(
         ProfileTag(profile=profile, tag_id=id_) for id_ in sorted(targets - present)
     )
+    telling.profile_changed(profile)
 
 
 def create_short_link(*, profile_id: UUID, slug: str, created_on: datetime) -> ProfileShortLink:

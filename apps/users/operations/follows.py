@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from apps.kernel.errors import Forbidden, Invalid, NotFound
+from apps.tenancy import locks
 from apps.users.models import Block, Channel, FanFollow, Profile, ProfileType
 from apps.users.models.follow import DEFAULT_CHANNELS
-from apps.users.operations import locks
+from apps.users.operations import presence, telling
 
 
 class Blocked(Forbidden):
@@ -38,34 +39,38 @@ def follow(
     if fan.keycloak_id == celebrity.keycloak_id:
         raise Invalid(fields={"celebrity_id": ["Nobody follows themselves."]})
     _hold(fan, celebrity)
-    if not locks.keep_present(fan.id, celebrity.id):
+    if not presence.keep_present(fan.id, celebrity.id):
         raise NotFound
     if _blocks_between(fan, celebrity).exists():
         raise Blocked("It is not open to you.")
 
     existing = FanFollow.objects.filter(fan=fan, celebrity=celebrity).first()
     if existing is None:
-        return FanFollow.objects.create(
+        made = FanFollow.objects.create(
             fan=fan,
             celebrity=celebrity,
             followed_on=followed_on,
             notifications=list(DEFAULT_CHANNELS) if channels is None else channels,
         )
+        telling.follow_started(made)
+        return made
     if existing.is_active and (channels is None or channels == existing.notifications):
         return existing
-    if not existing.is_active:
+    starts_again = not existing.is_active
+    if starts_again:
         existing.followed_on, existing.unfollowed_on = followed_on, None
     if channels is not None:
         existing.notifications = channels
     existing.save(update_fields=["followed_on", "unfollowed_on", "notifications"])
+    if starts_again:
+        telling.follow_started(existing)
     return existing
 
 
 def unfollow(*, fan_id: UUID, celebrity_id: UUID, unfollowed_on: datetime) -> None:
     """End a follow; where there is none, or it has ended, nothing changes."""
     follows = FanFollow.objects.select_for_update().active()
-    for existing in follows.filter(fan_id=fan_id, celebrity_id=celebrity_id):
-        _end(existing, at=unfollowed_on)
+    _end(follows.filter(fan_id=fan_id, celebrity_id=celebrity_id), at=unfollowed_on)
 
 
 def set_notifications(
@@ -106,10 +111,8 @@ def block(*, blocker_id: UUID, blocked_id: UUID, blocked_at: datetime) -> Block:
     )
     people = [blocker.keycloak_id, blocked.keycloak_id]
     follows = FanFollow.objects.select_for_update(of=("self",)).active()
-    for existing in follows.filter(
-        fan__keycloak_id__in=people, celebrity__keycloak_id__in=people
-    ).order_by("id"):
-        _end(existing, at=blocked_at)
+    between = follows.filter(fan__keycloak_id__in=people, celebrity__keycloak_id__in=people)
+    _end(between.order_by("id"), at=blocked_at)
     return made
 
 
@@ -158,6 +161,9 @@ def _blocks_between(one: Profile, other: Profile) -> QuerySet[Block]:
     )
 
 
-def _end(existing: FanFollow, *, at: datetime) -> None:
-    existing.unfollowed_on = max(at, existing.followed_on)
-    existing.save(update_fields=["unfollowed_on"])
+def _end(follows: QuerySet[FanFollow], *, at: datetime) -> None:
+    ended = list(follows)
+    for existing in ended:
+        existing.unfollowed_on = max(at, existing.followed_on)
+        existing.save(update_fields=["unfollowed_on"])
+    telling.follows_ended(ended)

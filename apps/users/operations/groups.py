@@ -6,9 +6,11 @@ from uuid import UUID
 
 from django.db import connections
 
+from apps.kernel import messages
 from apps.kernel.errors import Invalid, NotFound
+from apps.tenancy import locks
+from apps.users.contracts import GroupMembershipChanged
 from apps.users.models import GroupCelebrity, Profile, ProfileType
-from apps.users.operations import locks
 
 # UNION, not UNION ALL: it comes to an end even if somebody made a cycle by other means.
 _ANCESTORS = """
@@ -62,9 +64,19 @@ def set_group_celebrities(
         raise Invalid(fields={"celebrity_ids": [f"There is no celebrity with the id {listed}."]})
 
     rows = GroupCelebrity.objects.filter(group_id=group_id)
-    rows.exclude(celebrity_id__in=wanted).delete()
     present = set(rows.values_list("celebrity_id", flat=True))
+    if present == wanted:
+        return
+
+    rows.exclude(celebrity_id__in=wanted).delete()
     GroupCelebrity.objects.bulk_create(
         GroupCelebrity(group_id=group_id, celebrity_id=id_, joined_on=joined_on)
         for id_ in sorted(wanted - present)
+    )
+    messages.record(
+        GroupMembershipChanged(
+            group_id=group_id,
+            joined_ids=tuple(sorted(wanted - present)),
+            left_ids=tuple(sorted(present - wanted)),
+        )
     )

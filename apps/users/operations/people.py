@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 
+from apps.kernel import idempotency, messages
 from apps.kernel.errors import Conflict
 from apps.kernel.ids import random_code
+from apps.tenancy import salts
+from apps.tenancy.origin import storable
+from apps.users.contracts import GroupMembershipChanged, PersonErased
 from apps.users.models import (
     Block,
     FanFollow,
@@ -26,7 +29,7 @@ from apps.users.models import (
     ReferralCode,
 )
 from apps.users.models.profile import PERSONAL_TEXTS
-from apps.users.operations import details, profiles
+from apps.users.operations import details, profiles, telling
 
 NAMELESS_FAN = "Fan"
 
@@ -46,20 +49,18 @@ def ensure_fan_profile(*, keycloak_id: UUID, display_name: str, created_on: date
     existing = Profile.objects.filter(keycloak_id=keycloak_id, profile_type=ProfileType.FAN)
     fan = existing.first()
     if fan is None:
-        Profile.objects.bulk_create(
-            [
-                Profile(
-                    profile_type=ProfileType.FAN,
-                    keycloak_id=keycloak_id,
-                    display_name=_storable(display_name) or NAMELESS_FAN,
-                    status=ProfileStatus.ACTIVE,
-                    created_on=created_on,
-                    updated_at=created_on,
-                )
-            ],
-            ignore_conflicts=True,
+        made = Profile(
+            profile_type=ProfileType.FAN,
+            keycloak_id=keycloak_id,
+            display_name=_storable(display_name) or NAMELESS_FAN,
+            status=ProfileStatus.ACTIVE,
+            created_on=created_on,
+            updated_at=created_on,
         )
+        Profile.objects.bulk_create([made], ignore_conflicts=True)
         fan = existing.get()
+        if fan.id == made.id:
+            telling.profile_changed(fan, change=telling.CREATED)
     if fan.is_deleted:
         raise ProfileDeleted("Ask the tenant's staff to restore it.")
     return fan
@@ -67,7 +68,7 @@ def ensure_fan_profile(*, keycloak_id: UUID, display_name: str, created_on: date
 
 def _storable(name: str) -> str:
     """Return a name as a token gives it, cut to what the column holds."""
-    return name.replace("\x00", "").encode(errors="ignore").decode()[:255].strip()
+    return storable(name, length=255).strip()
 
 
 def become_celebrity(
@@ -103,30 +104,67 @@ def update_person(
         details.set_preferences(profile_id=fan_id, changes=preferences, updated_at=updated_at)
 
 
-def erase_person(*, keycloak_id: UUID, erased_at: datetime) -> int:
-    """Erase what is personal of somebody in this tenant; return how many profiles became tombstones.
+def erase_person(*, keycloak_id: UUID, erased_at: datetime) -> dict[str, int]:
+    """Erase what is personal of somebody in this tenant; return how many rows of which table it took.
 
     Their profiles stay as tombstones, since histories and other contexts refer to them by id; their
-    follows end, in both directions. Erasing again changes nothing.
+    follows end, in both directions. The salts of their profiles go last: what the audit log says of
+    them can be opened by nobody from then on. Erasing again changes nothing.
     """
     own = Profile.objects.select_for_update().of_person(keycloak_id).order_by("id")
     ids = [profile.id for profile in own]
+    removed = {
+        "idempotency_keys": idempotency.forget_replies(
+            alias="users", actor_id=keycloak_id, showing=ids
+        )
+    }
     if not ids:
-        return 0
-    FanFollow.objects.active().filter(Q(fan__in=ids) | Q(celebrity__in=ids)).update(
-        unfollowed_on=Greatest(F("followed_on"), erased_at), notifications=[]
-    )
-    Block.objects.filter(Q(blocker__in=ids) | Q(blocked__in=ids)).delete()
+        return removed
+    removed["fan_follows"] = _end_follows(ids, erased_at=erased_at)
+    removed["blocks"] = _delete(Block.objects.filter(Q(blocker__in=ids) | Q(blocked__in=ids)))
     for detail in (ProfileImage, ProfileTag, ProfileShortLink, Offer, Preferences):
-        detail.objects.filter(profile__in=ids).delete()
-    GroupCelebrity.objects.filter(celebrity__in=ids).delete()
+        removed[detail._meta.db_table] = _delete(detail.objects.filter(profile__in=ids))
+    removed["group_celebrities"] = _leave_groups(ids)
     Profile.objects.filter(owner__in=ids).update(owner=None)
-    for code in ReferralCode.objects.filter(profile__in=ids):
+    removed["referral_codes"] = _blank_codes(ids, erased_at=erased_at)
+    removed["profiles"] = _bury(ids, erased_at=erased_at)
+    removed["audit_salts"] = salts.forget_subjects(alias="users", ids=ids)
+    telling.profiles_changed(Profile.objects.filter(id__in=ids), change=telling.ERASED)
+    messages.record(PersonErased(profile_ids=tuple(ids)))
+    return removed
+
+
+def _end_follows(ids: list[UUID], *, erased_at: datetime) -> int:
+    active = FanFollow.objects.active().filter(Q(fan__in=ids) | Q(celebrity__in=ids))
+    ending = list(active.select_for_update().values_list("id", flat=True))
+    follows = FanFollow.objects.filter(id__in=ending)
+    ended = follows.update(unfollowed_on=Greatest(F("followed_on"), erased_at), notifications=[])
+    telling.follows_ended(follows)
+    return ended
+
+
+def _leave_groups(ids: list[UUID]) -> int:
+    rows = GroupCelebrity.objects.filter(celebrity__in=ids)
+    left = list(rows.values_list("group_id", "celebrity_id"))
+    messages.record_all(
+        GroupMembershipChanged(group_id=group_id, joined_ids=(), left_ids=(celebrity_id,))
+        for group_id, celebrity_id in left
+    )
+    return _delete(rows)
+
+
+def _delete(rows: QuerySet) -> int:
+    """Delete rows; return how many."""
+    return rows.delete()[0]
+
+
+def _blank_codes(ids: list[UUID], *, erased_at: datetime) -> int:
+    codes = ReferralCode.objects.filter(profile__in=ids)
+    for code in codes:
         # A code may spell a name; who came by it stays known by id.
         code.code, code.note, code.expires_at = random_code(length=16), "", erased_at
         code.save(update_fields=["code", "note", "expires_at"])
-    _forget_replies(keycloak_id=keycloak_id, profile_ids=ids)
-    return _bury(ids, erased_at=erased_at)
+    return len(codes)
 
 
 def _bury(ids: list[UUID], *, erased_at: datetime) -> int:
@@ -143,14 +181,3 @@ def _bury(ids: list[UUID], *, erased_at: datetime) -> int:
         updated_at=erased_at,
         erased_at=erased_at,
     )
-
-
-def _forget_replies(*, keycloak_id: UUID, profile_ids: list[UUID]) -> None:
-    """Drop the kept replies that the person asked for, or that show one of their profiles."""
-    with connections["users"].cursor() as cursor:
-        cursor.execute("DELETE FROM idempotency_keys WHERE actor_id = %s", [keycloak_id])
-        for profile_id in profile_ids:
-            cursor.execute(
-                "DELETE FROM idempotency_keys WHERE position(%s::bytea IN reply) > 0",
-                [str(profile_id).encode()],
-            )

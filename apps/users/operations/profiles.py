@@ -9,7 +9,7 @@ from apps.kernel.errors import Conflict, Invalid, NotFound
 from apps.kernel.refusals import refusing
 from apps.users.models import Profile, ProfileStatus, ProfileType
 from apps.users.models.profile import HIDEABLE_FIELDS, Privacy
-from apps.users.operations import groups
+from apps.users.operations import groups, telling
 
 # What each type of profile does not have; the table's CHECKs say the same.
 ABSENT_FIELDS: dict[str, frozenset[str]] = {
@@ -84,6 +84,7 @@ def create_profile(
     )
     with refusing(alias="users", constraints={"profiles_one_per_person_and_type": exists}):
         profile.save(force_insert=True)
+    telling.profile_changed(profile, change=telling.CREATED)
     return profile
 
 
@@ -107,6 +108,7 @@ def update_profile(
         setattr(profile, name, value)
     profile.touch(at=updated_at)
     profile.save(update_fields=[*changes, "updated_at"])
+    telling.profile_changed(profile)
     return profile
 
 
@@ -148,6 +150,7 @@ def _decide(*, profile_id: UUID, is_approved: bool, status: str, at: datetime) -
     group.is_approved, group.status = is_approved, status
     group.touch(at=at)
     group.save(update_fields=["is_approved", "status", "updated_at"])
+    telling.profile_changed(group)
     return group
 
 
@@ -160,6 +163,7 @@ def delete_profile(*, profile_id: UUID, deleted_on: datetime) -> None:
     profile.is_deleted, profile.deleted_on = True, deleted_on
     profile.touch(at=deleted_on)
     profile.save(update_fields=["is_deleted", "deleted_on", "updated_at"])
+    telling.profile_changed(profile, change=telling.DELETED)
 
 
 def restore_profile(*, profile_id: UUID, restored_at: datetime) -> Profile:
@@ -171,9 +175,13 @@ def restore_profile(*, profile_id: UUID, restored_at: datetime) -> Profile:
     profile = lock_profile(profile_id=profile_id, deleted=True)
     if profile.is_tombstone:
         raise ProfileErased("What was erased can't be restored.")
+    if not profile.is_deleted:
+        return profile
+
     profile.is_deleted, profile.deleted_on = False, None
     profile.touch(at=restored_at)
     profile.save(update_fields=["is_deleted", "deleted_on", "updated_at"])
+    telling.profile_changed(profile, change=telling.RESTORED)
     return profile
 
 
@@ -199,6 +207,7 @@ def set_privacy(*, profile_id: UUID, privacy: Mapping[str, str], updated_at: dat
     profile.field_privacy = kept
     profile.touch(at=updated_at)
     profile.save(update_fields=["field_privacy", "updated_at"])
+    telling.profile_changed(profile)
     return profile
 
 

@@ -52,7 +52,7 @@ class OIDCServer:
             try:
                 self.get("/.well-known/openid-configuration")
             except OSError:
-                time.sleep(0.1)
+                time.sleep(0.02)
             else:
                 return
         raise AssertionError((self.directory / "log").read_text())

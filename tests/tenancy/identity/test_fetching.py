@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from apps.tenancy import outbound
 from apps.tenancy.identity import fetching
 from apps.tenancy.identity.fetching import Unfetchable, fault_of_url, fetch_json
 
@@ -49,7 +50,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def site() -> Iterator[Any]:
     _Handler.seen = []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
     server.shutdown()
@@ -84,10 +85,10 @@ class TestFetching:
         settings.ALLOW_INSECURE_ISSUERS = False
         connected = []
         monkeypatch.setattr(
-            fetching.socket, "create_connection", lambda *args: connected.append(args)
+            outbound.socket, "create_connection", lambda *args: connected.append(args)
         )
 
-        with pytest.raises(Unfetchable, match="not public"):
+        with pytest.raises(Unfetchable, match="public"):
             fetch_json(f"https://localhost:{site.server_address[1]}/document")
 
         assert connected == []
@@ -99,7 +100,7 @@ class TestFetching:
         # The URL itself looks harmless; only where it leads does not.
         monkeypatch.setattr(fetching, "fault_of_url", lambda url: None)
 
-        with pytest.raises(Unfetchable, match="not public"):
+        with pytest.raises(Unfetchable, match="public"):
             fetch_json(url_of(site, "/document", "localhost"))
         assert site.RequestHandlerClass.seen == []
 

@@ -46,7 +46,7 @@ def _orphans_of_field(
     after: UUID | None = None
     while True:
         # Bound once per batch: nothing is yielded from inside a block.
-        with binding.bind(tenant, source="command"):
+        with binding.bind(tenant):
             rows = model.objects.filter(**{f"{field.name}__isnull": False}).order_by("id")
             if after is not None:
                 rows = rows.filter(id__gt=after)

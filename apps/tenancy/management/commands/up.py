@@ -41,20 +41,31 @@ GUIDE = """
 
     curl -s '{base}/api/v1/me' -H 'X-Tenant: demo' \\
       -H 'Authorization: Bearer {token}'
+
+  What happens, as it happens (docs/stream.md says how a browser listens):
+
+    curl -sN '{stream}/api/v1/stream' -H 'X-Tenant: demo' \\
+      -H 'Authorization: Bearer {token}'
 """
 
 
 class Command(OperatorCommand):
-    help = "Start servers, migrate, load demo data, and run API, worker and scheduler."
+    help = "Start servers, migrate, load demo data, and run API, live stream, worker and scheduler."
 
     def handle(
         self,
         port: Annotated[int, typer.Option(min=1, max=65_535, help="The port of the API.")] = 8000,
+        stream_port: Annotated[
+            int,
+            typer.Option(min=0, max=65_535, help="The port of the live stream; 0: the next one."),
+        ] = 0,
         workers: Annotated[int, typer.Option(min=1, help="API processes.")] = 2,
         demo: Annotated[bool, typer.Option(help="Set up the demo tenants.")] = True,
     ) -> None:
         """Run until Ctrl-C or SIGTERM, then stop everything that was started."""
-        _check_port(port)
+        stream_port = stream_port or port + 1
+        _check_port(port, option="--port")
+        _check_port(stream_port, option="--stream-port")
         for name in (signal.SIGINT, signal.SIGTERM):
             # Set outright: a shell that starts this in the background has SIGINT ignored.
             signal.signal(name, _stop)
@@ -64,19 +75,28 @@ class Command(OperatorCommand):
             call_command("bootstrap", quiet=True)
             if demo:
                 call_command("load_demo", quiet=True)
-            guide = self._guide(port) if demo else f"Quintet is up on http://localhost:{port}/"
+            guide = (
+                self._guide(port, stream_port)
+                if demo
+                else f"Quintet is up on http://localhost:{port}/"
+            )
             connections.close_all()
-            processes = stack.enter_context(_running(_processes(port=port, workers=workers)))
-            _await_answer(port, processes)
+            commands = _processes(port=port, stream_port=stream_port, workers=workers)
+            # What the demo sells can be paid for; who sets the variable has decided.
+            own = {"QUINTET_LOCAL_PAYMENTS": "true", **os.environ} if demo else dict(os.environ)
+            processes = stack.enter_context(_running(commands, own))
+            _await_answer(port, processes, what="The API")
+            _await_answer(stream_port, processes, what="The live stream")
             self.stdout.write(guide)
             self.stdout.flush()
             _watch(processes)
 
-    def _guide(self, port: int) -> str:
+    def _guide(self, port: int, stream_port: int) -> str:
         demo = DEMO_TENANTS[0]
         tenant = Tenant.objects.get(slug=demo.slug)
         return GUIDE.format(
             base=f"http://localhost:{port}",
+            stream=f"http://localhost:{stream_port}",
             host=f"{settings.TENANT_BASE_DOMAIN}:{port}",
             owner=demo.owner,
             operator=demo.operator,
@@ -85,7 +105,7 @@ class Command(OperatorCommand):
         )
 
 
-def _processes(*, port: int, workers: int) -> dict[str, list[str]]:
+def _processes(*, port: int, stream_port: int, workers: int) -> dict[str, list[str]]:
     binary = Path(sys.executable).parent
     celery = [str(binary / "celery"), "--quiet", "-A", "config.celery"]
     return {
@@ -94,6 +114,13 @@ def _processes(*, port: int, workers: int) -> dict[str, list[str]]:
             "--port", str(port), "--workers", str(workers), "--blocking-threads", "4",
             "--backpressure", "64", "--no-ws", "--log-level", "warning",
             "config.wsgi:application",
+        ],
+        # A stream is a connection that stays: as many as there may be are let through to it.
+        "stream": [
+            str(binary / "granian"), "--interface", "asgi", "--host", "127.0.0.1",
+            "--port", str(stream_port), "--workers", "1", "--loop", "asyncio", "--no-ws",
+            "--backpressure", str(settings.STREAM_LIMIT + 100), "--log-level", "warning",
+            "config.asgi:application",
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING"],
         "beat": [
@@ -104,10 +131,12 @@ def _processes(*, port: int, workers: int) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _running(commands: dict[str, list[str]]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+def _running(
+    commands: dict[str, list[str]], environment: dict[str, str]
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run processes in groups of their own, and end them all when the block ends."""
     processes: dict[str, subprocess.Popen[bytes]] = {}
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    environment = {**environment, "DJANGO_SETTINGS_MODULE": "config.settings"}
     try:
         for name, command in commands.items():
             processes[name] = subprocess.Popen(
@@ -127,7 +156,7 @@ def _running(commands: dict[str, list[str]]) -> Iterator[dict[str, subprocess.Po
                 process.wait()
 
 
-def _check_port(port: int) -> None:
+def _check_port(port: int, *, option: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -135,11 +164,11 @@ def _check_port(port: int) -> None:
         except OSError as error:
             raise CommandError(
                 f"Port {port} is taken. Stop what uses it, or choose another: "
-                f"manage.py up --port {port + 1}"
+                f"manage.py up {option} {port + 10}"
             ) from error
 
 
-def _await_answer(port: int, processes: dict[str, subprocess.Popen[bytes]]) -> None:
+def _await_answer(port: int, processes: dict[str, subprocess.Popen[bytes]], *, what: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         _check_alive(processes)
@@ -148,7 +177,7 @@ def _await_answer(port: int, processes: dict[str, subprocess.Popen[bytes]]) -> N
                 return
         except OSError:
             time.sleep(0.1)
-    raise CommandError("The API does not answer after 60 seconds; its output is above.")
+    raise CommandError(f"{what} does not answer after 60 seconds; its output is above.")
 
 
 def _stop(*_: Any) -> None:

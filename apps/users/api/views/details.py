@@ -13,7 +13,7 @@ from apps.tenancy.api.permissions import PUBLIC, SIGNED_IN
 from apps.tenancy.api.requests import TenantRequest
 from apps.users import operations, queries
 from apps.users.api import bodies, rows
-from apps.users.api.viewers import check_may_change, check_may_look_inside
+from apps.users.api.viewers import check_may_change, check_may_look_inside, open_profile
 from apps.users.api.views.base import UsersView
 from apps.users.models import (
     GroupCelebrity,
@@ -45,7 +45,7 @@ class ImageViewSet(UsersView):
 
     def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the images."""
-        queries.open_profile(profile_id=profile_id, viewer=self.viewer)
+        open_profile(request, profile_id=profile_id, shows="images")
         return self.list_rows(request)
 
     @extend_schema(
@@ -119,7 +119,7 @@ class CelebritiesViewSet(ProfileAnswerView):
 
     def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the celebrities."""
-        queries.open_profile(profile_id=profile_id, viewer=self.viewer)
+        open_profile(request, profile_id=profile_id, shows="celebrities")
         return self.list_rows(request)
 
     @extend_schema(
@@ -153,7 +153,8 @@ class PrivacyViewSet(UsersView):
 
     def retrieve(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the levels."""
-        return Response(check_may_look_inside(request, profile_id=profile_id).field_privacy)
+        profile = check_may_look_inside(request, profile_id=profile_id, shows="field_privacy")
+        return Response(profile.field_privacy)
 
     @extend_schema(
         summary="Set who sees what of a profile",
@@ -188,7 +189,7 @@ class OfferViewSet(UsersView):
 
     def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the offers."""
-        queries.open_profile(profile_id=profile_id, viewer=self.viewer)
+        open_profile(request, profile_id=profile_id, shows="offers")
         return self.list_rows(request)
 
     @extend_schema(
@@ -244,7 +245,7 @@ class ShortLinkViewSet(UsersView):
 
     def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the short links."""
-        queries.open_profile(profile_id=profile_id, viewer=self.viewer)
+        open_profile(request, profile_id=profile_id, shows="short_links")
         return self.list_rows(request)
 
     def create(self, request: TenantRequest, profile_id: UUID) -> Response:
@@ -312,5 +313,5 @@ class StatusHistoryViewSet(UsersView):
 
     def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the history."""
-        check_may_look_inside(request, profile_id=profile_id)
+        check_may_look_inside(request, profile_id=profile_id, shows="status_history")
         return self.list_rows(request)

@@ -1,5 +1,6 @@
 """Follows, followers and blocks."""
 
+from typing import ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -89,13 +90,15 @@ class FollowViewSet(UsersView):
 class FollowListView(UsersView):
     """Follows of one profile, for the person and for staff. How many there are is public."""
 
+    # What the log says was looked at.
+    shows: ClassVar[str]
     access = {"list": SIGNED_IN}
     orderings = {"-followed_on": ("-followed_on", "-id")}
     default_ordering = "-followed_on"
 
     def list(self, request: TenantRequest, profile_id: UUID) -> Response:
         """Answer with the follows."""
-        check_may_look_inside(request, profile_id=profile_id)
+        check_may_look_inside(request, profile_id=profile_id, shows=self.shows)
         return self.list_rows(request)
 
 
@@ -107,6 +110,7 @@ class FollowListView(UsersView):
 class FollowerViewSet(FollowListView):
     """Who follows a celebrity."""
 
+    shows = "followers"
     row_serializer = serializer_class = rows.FollowerRowSerializer
 
     def get_queryset(self) -> QuerySet[FanFollow]:
@@ -123,6 +127,7 @@ class FollowerViewSet(FollowListView):
 class FollowingViewSet(FollowListView):
     """Whom a fan follows."""
 
+    shows = "following"
     row_serializer = serializer_class = rows.FollowRowSerializer
 
     def get_queryset(self) -> QuerySet[FanFollow]:

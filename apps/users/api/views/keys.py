@@ -1,6 +1,7 @@
 """What became of a request whose reply got lost."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 from django.apps import apps
@@ -32,12 +33,23 @@ def _tables() -> Iterator[type[idempotency.AbstractIdempotencyKey]]:
             yield model
 
 
+def _shown(reply: bytes) -> Any:
+    """Return a kept reply; None where it has no body, or was sealed because it holds a secret."""
+    try:
+        return orjson.loads(reply)
+    except orjson.JSONDecodeError:
+        return None
+
+
 @extend_schema_view(
     retrieve=extend_schema(
         summary="Find out what became of a request",
         description=(
             "Answers with the stored reply of the caller's own request with this Idempotency-Key; "
-            "404 means that it was not carried out, 409 that it is being worked on right now."
+            "404 means that it was not carried out, 409 that it is being worked on right now, or that a "
+            "payment provider had not answered yet: send it again then. `reply` "
+            "is null where there was none, or where it may hold a secret: the same request, sent again, "
+            "gives it."
         ),
         responses=AnsweredRequestSerializer,
     )
@@ -63,15 +75,19 @@ class AnsweredRequestViewSet(UsersView):
                 key=key,
             )
             kept = idempotency.find(model, actor_id=caller_id(request), key=key)
+            if kept is not None and kept.status_code == idempotency.UNDER_WAY:
+                raise idempotency.KeyInFlight(
+                    "A payment provider is being asked. Send the same request again: it goes on from there.",
+                    headers={"Retry-After": "1"},
+                )
             if kept is not None:
-                body = bytes(kept.reply)
                 return Response(
                     {
                         "key": kept.key,
                         "status_code": kept.status_code,
                         "location": kept.location,
                         "created_at": kept.created_at,
-                        "reply": orjson.loads(body) if body else None,
+                        "reply": _shown(bytes(kept.reply)),
                     }
                 )
         raise NotFound

@@ -10,8 +10,10 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.response import Response
 
 from apps.kernel.errors import Forbidden, Invalid
+from apps.tenancy.api.keeping import KeepsReplies
 from apps.tenancy.api.permissions import EDITOR, PUBLIC, SIGNED_IN, Rank, has_rank
 from apps.tenancy.api.requests import TenantRequest
+from apps.tenancy.caching import LIST_SECONDS, PROFILE_SECONDS, Keep
 from apps.users import operations, queries
 from apps.users.api.bodies import ProfileChangeSerializer, ProfileCreateSerializer
 from apps.users.api.filters import ProfileFilter
@@ -20,6 +22,8 @@ from apps.users.api.viewers import check_may_change, fan_of
 from apps.users.api.views.base import UsersView
 from apps.users.models import Profile, ProfileStatus, ProfileType
 
+# What the replies are made of.
+MADE_OF = ("users.profile", "platform.tag")
 # A person does not rank, approve or move what is theirs; editors do.
 EDITORS_FIELDS = frozenset(
     {"display_weight", "keycloak_id", "owner_id", "parent_group_id", "status", "store_code"}
@@ -50,7 +54,7 @@ EDITORS_FIELDS = frozenset(
         responses={204: None},
     ),
 )
-class ProfileViewSet(UsersView):
+class ProfileViewSet(KeepsReplies, UsersView):
     """Celebrities, fans and groups."""
 
     row_serializer = serializer_class = ProfileRowSerializer
@@ -62,6 +66,10 @@ class ProfileViewSet(UsersView):
         "relevance": ("place", "id"),
     }
     default_ordering = "-display_weight"
+    kept = {
+        "list": Keep(seconds=LIST_SECONDS, kinds=MADE_OF),
+        "retrieve": Keep(seconds=PROFILE_SECONDS, kinds=MADE_OF),
+    }
     access = {
         "list": PUBLIC,
         "retrieve": PUBLIC,

@@ -1,0 +1,1 @@
+"""Filters of the commerce API, one module for each kind of thing."""

@@ -1,0 +1,1 @@
+"""Replies and bodies, one module for each kind of thing."""

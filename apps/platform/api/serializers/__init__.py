@@ -1,0 +1,1 @@
+"""Bodies and replies of the platform API, one module per part."""

@@ -1,0 +1,1 @@
+"""Views of the platform API, one module per part."""

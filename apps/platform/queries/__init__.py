@@ -1,0 +1,86 @@
+"""Reading the platform context."""
+
+from apps.platform.queries.boards import LEADERS_FIRST, ranks, scores
+from apps.platform.queries.flags import NoSuchFlag, bucket_of, flags_for, is_on, known_flag
+from apps.platform.queries.groups import (
+    NotAMember,
+    heard_since,
+    is_board,
+    liked,
+    member_counts,
+    members,
+    membership,
+    messages,
+    open_group,
+    visible_groups,
+)
+from apps.platform.queries.people import (
+    NoProfile,
+    Viewer,
+    kept_apart,
+    profile_id_of_person,
+    viewer_of_person,
+)
+from apps.platform.queries.reactions import (
+    Reactions,
+    Target,
+    comment_comments,
+    comment_counts,
+    comment_likes,
+    comments,
+    like_counts,
+    message_comments,
+    message_likes,
+    open_target,
+    reactions_to,
+)
+from apps.platform.queries.search import (
+    KINDS_FOR_ANYBODY,
+    check_text,
+    documents,
+    find,
+)
+from apps.platform.queries.tags import associated_tag_ids, current_tag_id
+
+__all__ = [
+    "KINDS_FOR_ANYBODY",
+    "LEADERS_FIRST",
+    "NoProfile",
+    "NoSuchFlag",
+    "NotAMember",
+    "Reactions",
+    "Target",
+    "Viewer",
+    "associated_tag_ids",
+    "bucket_of",
+    "check_text",
+    "comment_comments",
+    "comment_counts",
+    "comment_likes",
+    "comments",
+    "current_tag_id",
+    "documents",
+    "find",
+    "flags_for",
+    "heard_since",
+    "is_board",
+    "is_on",
+    "kept_apart",
+    "known_flag",
+    "like_counts",
+    "liked",
+    "member_counts",
+    "members",
+    "membership",
+    "message_comments",
+    "message_likes",
+    "messages",
+    "open_group",
+    "open_target",
+    "profile_id_of_person",
+    "ranks",
+    "reactions_to",
+    "scores",
+    "viewer_of_person",
+    "visible_groups",
+]

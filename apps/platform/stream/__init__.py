@@ -1,0 +1,1 @@
+"""The live stream: what a tenant's stream tells, sent to those it is for while they listen."""

@@ -1,0 +1,1 @@
+"""Messages: recorded, relayed, replayed."""
