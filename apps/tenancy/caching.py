@@ -206,8 +206,8 @@ def _fill(place: str, keep: Keep, make: Make) -> bytes | None:
         if found is not None:
             return found
         if time.monotonic() > until or not _ask(lambda client: client.exists(lock)):
-            # Who made it came to nothing that can be kept.
-            return make()
+            # It is kept before the lock is let go: what isn't there now came to nothing that can be kept.
+            return _look(place) or make()
     try:
         made = _look(place) or make()
         if made is not None:

@@ -1,10 +1,12 @@
 """What is kept: found again, forgotten after a change, made once, and never in the way."""
 
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from redis import Redis
 
 from apps.kernel.ids import uuid7
@@ -19,6 +21,14 @@ def nothing_near():
     caching.leave_near()
     yield
     caching.leave_near()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """A pause of a busy machine is not a Valkey that says nothing."""
+    valkey = Redis.from_url(settings.VALKEY_URL, socket_timeout=30)
+    monkeypatch.setattr(caching, "_client", lambda: valkey)
+    monkeypatch.setattr(caching, "FILL_SECONDS", 30.0)
 
 
 @pytest.fixture
@@ -95,7 +105,7 @@ class TestCached:
 
         assert 0 < caching._client().ttl(kept) <= KEEP.seconds
 
-    def test_is_made_by_one_of_many_who_ask_at_once(self):
+    def test_is_made_by_one_of_many_who_ask_at_once(self, patient):
         make, tenant_id, begin = Maker(), uuid7(), threading.Barrier(12)
 
         def slowly() -> bytes:
@@ -111,6 +121,25 @@ class TestCached:
 
         assert answers == [b"1"] * 12
         assert make.times == 1
+
+    def test_is_found_by_who_looked_just_before_it_was_kept(self, monkeypatch):
+        make, tenant_id = Maker(), uuid7()
+        place = caching._place(tenant_id, "k", KEEP.kinds)
+        look, valkey = caching._look, caching._client()
+        valkey.set(f"{place}:making", "another process", px=5_000)
+
+        def look_and_have_it_kept_right_after(place: str) -> bytes | None:
+            found = look(place)
+            if valkey.exists(f"{place}:making") and next(looks) == 1:
+                valkey.set(place, b"another's", ex=KEEP.seconds)
+                valkey.delete(f"{place}:making")
+            return found
+
+        looks = itertools.count()
+        monkeypatch.setattr(caching, "_look", look_and_have_it_kept_right_after)
+
+        assert ask(make, tenant_id=tenant_id) == b"another's"
+        assert make.times == 0
 
     def test_leaves_few_entries_in_the_process(self):
         make, tenant_id = Maker(), uuid7()
