@@ -1,6 +1,4 @@
-"""The demo data fill a tenant once, in seconds."""
-
-import time
+"""The demo data fill a tenant once."""
 
 import pytest
 
@@ -16,9 +14,7 @@ class TestLoadDemo:
         tenant = make_tenant()
         # Not saved: tests of other contexts have tenants of these names.
         tenant.slug = slug
-        begun = time.monotonic()
         demo.load_all(tenant=tenant, size=120, report=lambda _: None)
-        taken = time.monotonic() - begun
         with binding.bind(tenant):
             before = Profile.objects.count(), FanFollow.objects.count(), Tag.objects.count()
         demo.load_all(tenant=tenant, size=120, report=lambda _: None)
@@ -31,7 +27,6 @@ class TestLoadDemo:
         assert before == after
         assert before[0] > 130 and before[1] > 400
         assert counted == active
-        assert taken < 30
 
     def test_leaves_other_tenants_alone(self, tenant):
         demo.load_all(tenant=tenant, size=10, report=lambda _: None)

@@ -124,7 +124,7 @@ class TestEnd:
         ada, _ = person_in(tenant)
         token_of(tenant, ada)
         account = Account.objects.get(id=ada.id)
-        token = issuing.access_token(account=account, tenant_id=tenant.id, seconds=3)
+        token = issuing.access_token(account=account, tenant_id=tenant.id, seconds=8)
 
         with Reader(
             stream_port, host=host_of(tenant), headers={"Authorization": f"Bearer {token}"}
@@ -142,7 +142,7 @@ class TestEnd:
         ada, _ = person_in(tenant)
         token_of(tenant, ada)
         account = Account.objects.get(id=ada.id)
-        token = issuing.access_token(account=account, tenant_id=tenant.id, seconds=3)
+        token = issuing.access_token(account=account, tenant_id=tenant.id, seconds=8)
         client = client_of(tenant)
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
         ticket = client.post("/api/v1/stream/tickets").json()["ticket"]
