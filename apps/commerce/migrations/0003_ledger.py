@@ -516,16 +516,6 @@ DROP VIEW {home}.transaction_states;
 DROP VIEW {home}.ledger_balances;
 """
 
-# A session keeps the plan it made first, and with a log that was empty then, that plan reads all of it.
-STEADY = """
-ALTER FUNCTION {home}.record_messages(jsonb) SET enable_seqscan = off SET enable_sort = off
-    SET enable_bitmapscan = off SET jit = off
-"""
-UNSTEADY = """
-ALTER FUNCTION {home}.record_messages(jsonb) RESET enable_seqscan RESET enable_sort
-    RESET enable_bitmapscan RESET jit
-"""
-
 
 class Migration(migrations.Migration):
     """The ledger's functions, keys, checks and views."""
@@ -537,5 +527,4 @@ class Migration(migrations.Migration):
         HomeSQL(BALANCED, UNDO_BALANCED),
         HomeSQL(OPEN + POST + TRY_POST + ROLL_UP + OWNERS, UNDO_FUNCTIONS),
         HomeSQL(VIEWS, UNDO_VIEWS),
-        HomeSQL(STEADY, UNSTEADY),
     ]

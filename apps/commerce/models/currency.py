@@ -21,6 +21,7 @@ class VirtualCurrency(TenantModel):
 
     class Meta:
         db_table = "virtual_currencies"
+        verbose_name_plural = "virtual currencies"
         constraints = [
             models.UniqueConstraint(fields=["code"], name="virtual_currencies_code"),
             models.CheckConstraint(

@@ -204,6 +204,7 @@ class InventoryPriceHistory(AbstractHistory):
 
     class Meta:
         db_table = "inventory_price_history"
+        verbose_name_plural = "inventory price history"
         indexes = [_by_item("inventory_price_history")]
         constraints = [AppendOnly(name="inventory_price_history_guard", by_trigger=True)]
 
@@ -218,6 +219,7 @@ class InventoryQuantityHistory(AbstractHistory):
 
     class Meta:
         db_table = "inventory_quantity_history"
+        verbose_name_plural = "inventory quantity history"
         indexes = [_by_item("inventory_quantity_history")]
         constraints = [AppendOnly(name="inventory_quantity_history_guard", by_trigger=True)]
 
@@ -232,6 +234,7 @@ class InventoryStateHistory(AbstractHistory):
 
     class Meta:
         db_table = "inventory_state_history"
+        verbose_name_plural = "inventory state history"
         indexes = [_by_item("inventory_state_history")]
         constraints = [
             models.CheckConstraint(condition=_allowed(), name="inventory_state_history_allowed"),
@@ -265,6 +268,7 @@ class ItemSeries(TenantModel):
 
     class Meta:
         db_table = "inventory_item_series"
+        verbose_name_plural = "item series"
         constraints = [
             models.UniqueConstraint(fields=["item", "series"], name="inventory_item_series_once"),
             Audited(name="inventory_item_series_audit"),

@@ -225,6 +225,7 @@ class LedgerEntry(TenantModel):
 
     class Meta:
         db_table = "ledger_entries"
+        verbose_name_plural = "ledger entries"
         indexes = [
             models.Index(
                 fields=["tenant_id", "account_id", "xid"],

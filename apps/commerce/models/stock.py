@@ -138,6 +138,7 @@ class FanQuantity(TenantModel):
 
     class Meta:
         db_table = "fan_quantities"
+        verbose_name_plural = "fan quantities"
         constraints = [
             models.UniqueConstraint(fields=["item", "user_id"], name="fan_quantities_once"),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="fan_quantities_quantity"),

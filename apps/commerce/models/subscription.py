@@ -27,6 +27,7 @@ class ContentSeries(TenantModel):
 
     class Meta:
         db_table = "content_series"
+        verbose_name_plural = "content series"
         constraints = [Audited(name="content_series_audit")]
 
     def __str__(self) -> str:
@@ -85,6 +86,7 @@ class PlanSeries(TenantModel):
 
     class Meta:
         db_table = "subscription_plan_series"
+        verbose_name_plural = "plan series"
         constraints = [
             models.UniqueConstraint(fields=["plan", "series"], name="plan_series_once"),
             Audited(name="subscription_plan_series_audit"),

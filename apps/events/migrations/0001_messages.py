@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "inbox",
+                "verbose_name_plural": "inbox entries",
                 "abstract": False,
                 "constraints": [
                     models.UniqueConstraint(
@@ -101,6 +102,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "outbox",
+                "verbose_name_plural": "outbox entries",
                 "abstract": False,
                 "indexes": [
                     models.Index(

@@ -485,6 +485,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "quiet_hours",
+                "verbose_name_plural": "quiet hours",
                 "constraints": [
                     models.UniqueConstraint(fields=("user_id",), name="quiet_hours_once"),
                     apps.tenancy.models.audited.Audited(
@@ -876,6 +877,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "webhook_deliveries",
+                "verbose_name_plural": "webhook deliveries",
             },
         ),
         migrations.CreateModel(
@@ -906,6 +908,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "webhook_progress",
+                "verbose_name_plural": "webhook progress",
             },
         ),
         migrations.CreateModel(

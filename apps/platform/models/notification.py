@@ -185,6 +185,7 @@ class QuietHours(TenantModel):
 
     class Meta:
         db_table = "quiet_hours"
+        verbose_name_plural = "quiet hours"
         constraints = [
             models.UniqueConstraint(fields=["user_id"], name="quiet_hours_once"),
             Audited(

@@ -77,6 +77,7 @@ class WebhookProgress(TenantModel):
 
     class Meta:
         db_table = "webhook_progress"
+        verbose_name_plural = "webhook progress"
         constraints = [
             models.UniqueConstraint(fields=["endpoint"], name="webhook_progress_once"),
         ]
@@ -111,6 +112,7 @@ class WebhookDelivery(TenantModel):
 
     class Meta:
         db_table = "webhook_deliveries"
+        verbose_name_plural = "webhook deliveries"
         indexes = [
             models.Index(
                 fields=["tenant_id", "endpoint", "due_at", "sequence"],

@@ -75,6 +75,10 @@ END
 """
 
 
+# A session keeps the plan it made first, and with a log that was empty then, that plan reads all of it.
+STEADY = "SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET jit = off"
+
+
 class RecordsMessages(TriggerConstraint):
     """The function `record_messages` of a context: numbers messages, keeps them, and queues them.
 
@@ -87,7 +91,7 @@ class RecordsMessages(TriggerConstraint):
         _, _, home = self._names(model, schema_editor)
         return (
             f"CREATE OR REPLACE FUNCTION {home}.record_messages(messages jsonb) RETURNS void "
-            f"LANGUAGE plpgsql SET search_path = {home}, extensions, pg_temp "
+            f"LANGUAGE plpgsql SET search_path = {home}, extensions, pg_temp {STEADY} "
             f"AS $record${RECORD}$record$"
         )
 
@@ -178,6 +182,7 @@ class AbstractOutboxEntry(TenantModel):
     class Meta:
         abstract = True
         db_table = "outbox"
+        verbose_name_plural = "outbox entries"
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
                 fields=["handler", "aggregate_type", "aggregate_id", "version"],
@@ -213,6 +218,7 @@ class AbstractInboxEntry(TenantModel):
     class Meta:
         abstract = True
         db_table = "inbox"
+        verbose_name_plural = "inbox entries"
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
                 fields=["handler", "message_id"], name="%(app_label)s_inbox_once"

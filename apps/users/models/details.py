@@ -141,6 +141,7 @@ class Preferences(TenantModel):
 
     class Meta:
         db_table = "preferences"
+        verbose_name_plural = "preferences"
         constraints = [
             Audited(
                 name="preferences_audit",

@@ -18,6 +18,7 @@ class GroupCelebrity(TenantModel):
 
     class Meta:
         db_table = "group_celebrities"
+        verbose_name_plural = "group celebrities"
         constraints = [
             models.UniqueConstraint(fields=["group", "celebrity"], name="group_celebrities_once"),
             models.CheckConstraint(

@@ -298,6 +298,7 @@ class ProfileCounters(TenantModel):
 
     class Meta:
         db_table = "profile_counters"
+        verbose_name_plural = "profile counters"
         constraints = [
             models.CheckConstraint(
                 condition=Q(follower_count__gte=0, following_count__gte=0),
