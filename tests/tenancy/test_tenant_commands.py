@@ -11,7 +11,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
@@ -139,6 +139,25 @@ class TestCreateTenant:
             assert partitions.partition_names(alias, now=timezone.now()) <= tables_of(name, alias)
         assert Tenant.objects.get(slug=own_home).status == Tenant.Status.ACTIVE
         assert homes.outstanding() == []
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ([], "Missing parameter: slug"),
+            (["a", "--nope"], "No such option: --nope"),
+            (["a", "b"], "unexpected extra argument(s) (b)"),
+            (["a", "--format", "yaml"], "--format: 'yaml' is not one of 'text', 'json'."),
+        ],
+    )
+    def test_says_in_one_line_what_was_given_wrongly(
+        self, capsys: pytest.CaptureFixture[str], given: list[str], said: str
+    ) -> None:
+        with pytest.raises(SystemExit) as refusal:
+            ManagementUtility(["manage.py", "create_tenant", *given]).execute()
+
+        assert said in str(refusal.value.code) and "\n" not in str(refusal.value.code)
+        assert "create_tenant --help" in str(refusal.value.code)
+        assert capsys.readouterr() == ("", "")
 
     @pytest.mark.slow
     def test_killed_half_way_it_serves_nobody_and_carries_on(self, own_home: str) -> None:

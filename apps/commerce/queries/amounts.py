@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import parse_pattern
+from babel.numbers import get_currency_symbol, parse_pattern
 from django.utils.translation import get_language, to_locale
 
 FALLBACK = "en_US"
@@ -31,7 +31,11 @@ def written(
     locale = locale or locale_of()
     places = decimals.get(currency, 0)
     # A copy: the locale's own pattern is everybody's.
-    pattern = parse_pattern(locale.currency_formats["standard"].pattern)
+    text = locale.currency_formats["standard"].pattern
+    if get_currency_symbol(currency, locale)[-1:].isalpha():
+        # Letters stand apart from digits (currencySpacing of Unicode's LDML, part 3).
+        text = text.replace("\N{CURRENCY SIGN}#", "\N{CURRENCY SIGN}\N{NO-BREAK SPACE}#")
+    pattern = parse_pattern(text)
     pattern.frac_prec = (places, places)
     shown: str = pattern.apply(
         Decimal(amount).scaleb(-places), locale, currency=currency, currency_digits=False

@@ -1,6 +1,7 @@
 """The base of operators' commands: one clear line when something can't be done, JSON for scripts."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -13,6 +14,7 @@ from django_typer.management import TyperCommand
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from typer.exceptions import TyperException
 
 from apps.kernel.api.renderers import to_json
 from apps.kernel.errors import Problem
@@ -50,6 +52,20 @@ class OperatorCommand(TyperCommand):
         actor = origin.Actor("command", name)
         with one_clear_line(), origin.acting(origin.Origin(actor=actor, source="command")):
             return super().execute(*args, **options)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
+        """End; answer what was given wrongly on the command line in one line.
+
+        The library would print the whole help before it.
+        """
+        if not (isinstance(error, TyperException) and self._called_from_command_line):
+            return super().__exit__(kind, error, trace)
+        super().__exit__(None, None, None)
+        option = " / ".join(getattr(getattr(error, "param", None), "opts", ()))
+        said = " ".join(str(error).split())
+        line = said if option in said else f"{option}: {said}"
+        name = type(self).__module__.rpartition(".")[2]
+        sys.exit(f"CommandError: {line} (./manage.py {name} --help says what it takes)")
 
     def answer(self, rows: Sequence[Mapping[str, Any]], *, as_format: Format) -> None:
         """Print rows: a table, or a JSON array."""

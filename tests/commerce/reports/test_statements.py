@@ -276,8 +276,8 @@ class TestWritten:
             (-123_456, "USD", "en_US", "-$1,234.56"),
             (123_456, "USD", "de_DE", "1.234,56\xa0$"),
             (1_234_567, "JPY", "en_US", "¥1,234,567"),
-            (1_234_567, "KWD", "en_US", "KWD1,234.567"),
-            (5, "STR", "en_US", "STR0.5"),
+            (1_234_567, "KWD", "en_US", "KWD\xa01,234.567"),
+            (5, "STR", "en_US", "STR\xa00.5"),
             (10**18 + 1, "USD", "nowhere", "$10,000,000,000,000,000.01"),
         ],
     )
@@ -287,4 +287,4 @@ class TestWritten:
             amount, currency=currency, decimals=decimals, locale=amounts.locale_of(locale)
         )
 
-        assert shown.replace("KWD\xa0", "KWD").replace("STR\xa0", "STR") == text
+        assert shown == text

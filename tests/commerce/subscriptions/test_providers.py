@@ -22,6 +22,7 @@ from apps.commerce.operations.payments import accounts, losses, settling, starti
 from apps.commerce.ports.payments import PaymentOutcome
 from apps.tenancy import binding
 from apps.users import operations as users
+from apps.users.models import Profile
 from tests.commerce import shop
 from tests.commerce.payments import paying, stripe_fake
 from tests.commerce.purchases import buying
@@ -283,6 +284,21 @@ class TestRenewal:
         timeline.advance(tenant, days=40)
         assert timeline.read(tenant, subscription).state == "EXPIRED"
         assert timeline.open_series(tenant, buyer, timeline.time_of(tenant)) == []
+
+    def test_is_not_charged_to_whom_the_staff_has_suspended(self, tenant, buyer, begin):
+        subscription, _ = begin(1_000)
+        with binding.bind(tenant, writes="users"):
+            Profile.objects.filter(id=buyer.id).update(status="SUSPENDED")
+
+        timeline.advance(tenant, days=28)
+
+        assert timeline.read(tenant, subscription).state == "PAST_DUE"
+        assert payments(tenant) == ["SUCCEEDED"]
+        with binding.bind(tenant, writes="users"):
+            Profile.objects.filter(id=buyer.id).update(status="ACTIVE")
+        timeline.advance(tenant, days=1)
+        assert timeline.read(tenant, subscription).state == "ACTIVE"
+        assert payments(tenant) == ["SUCCEEDED", "SUCCEEDED"]
 
     def test_of_a_worker_that_died_before_it_noted_the_charge_is_charged_once(self, tenant, begin):
         subscription, _ = begin(1_000)

@@ -153,13 +153,15 @@ def _collect(
 ) -> UUID | None:
     _save_period(subscription, at=at)
     try:
+        if period.amount:
+            wallets.check_people(ids=[subscription.user_id])
         if period.amount and subscription.provider != Provider.WALLET:
             return books.request_payment(
                 subscription=subscription, period=period, requested_at=at, is_off_session=True
             ).id
         _charge(subscription, period, at=at)
     except (ledger.InsufficientFunds, wallets.PersonGone, wallets.PersonShutOut):
-        # Who may not move money by themselves is charged nothing either: as if there were none in the wallet.
+        # Who may not move money by themselves is charged nothing either, wherever it would come from.
         settling.note_failure(subscription, at=at)
     except (accounts.ProviderNotEnabled, Invalid) as refused:
         # A provider that takes no payments here any more, or not this one. Were it left due, it would be
