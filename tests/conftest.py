@@ -22,19 +22,30 @@ from django.core.cache import cache
 from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.db import connections
+from django.utils import timezone
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from whitenoise.middleware import WhiteNoiseMiddleware
 from zeal.constants import initialize_app_registry
 from zeal.patch import patch
 
-from apps.tenancy import homes, provisioning, resolution
+from apps.platform.ports import wakeups
+from apps.tenancy import caching, homes, kicks, partitions, provisioning, resolution
+from apps.tenancy.identity import people, trust
 from apps.tenancy.models import Domain, Home, Tenant
 from config import embedded
-from config.databases import PLAN, database_name
+from config.databases import APP, PLAN, database_name
 from tests.environment import ROOT, VAR, lock
 
 OWN_HOME = "t_own"
 _numbers = itertools.count(1)
+
+# A pause of the machine is no fault of what is tested.
+hypothesis_settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,7 +100,9 @@ def admin(*, database: str = "postgres") -> psycopg.Connection:
 
 def ensure_template() -> str:
     """Return the prefix of a set of migrated databases, made if the migrations are new."""
-    digest = homes.fingerprint_of_everything()[:12]
+    # Partitions go by the month: what was migrated in the last one lacks the newest.
+    month = partitions.Month.of(timezone.now()).suffix
+    digest = f"{homes.fingerprint_of_everything()[:12]}_{month}"
     # A run with a prefix of its own leaves nothing behind that another could find.
     prefix = "_".join(filter(None, (os.environ.get("QUINTET_TEST_PREFIX"), "template", digest)))
     with admin() as connection:
@@ -130,6 +143,15 @@ def clone_databases(template: str) -> None:
             )
     # Privileges on a database do not come with its template.
     provisioning.provision(prefix=settings.DATABASE_PREFIX)
+    # A machine that stands still for seconds must not pass for somebody who keeps a lock.
+    with admin() as connection:
+        for alias in PLAN:
+            name = sql.Identifier(database_name(prefix=settings.DATABASE_PREFIX, alias=alias))
+            connection.execute(
+                sql.SQL("ALTER ROLE {} IN DATABASE {} SET lock_timeout = '30s'").format(
+                    sql.Identifier(APP), name
+                )
+            )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -184,6 +206,9 @@ def static_files_are_looked_for_once() -> Iterator[None]:
 def database_access(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Let every test reach the databases; nothing of a test outlives it in process memory."""
     resolution.forget()
+    # A Valkey that was slow in one test is asked again in the next.
+    for each in (caching, kicks, wakeups):
+        each._rest_until[0] = 0.0
     with django_db_blocker.unblock():
         yield
     # A response that a failing test never read to its end leaves the watch on.
@@ -202,6 +227,13 @@ def leave_ended_connections() -> None:
         # What the server sends unasked is its good-bye.
         if raw is not None and (raw.closed or select.select([raw.fileno()], [], [], 0)[0]):
             each.close()
+
+
+@pytest.fixture
+def long_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered for two seconds is so for the whole test: queries are counted in it."""
+    for each in (resolution, people, trust):
+        monkeypatch.setattr(each, "REMEMBERED_FOR", 3_600.0)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def settle() -> None:
     """Wait until all that is written by now may be sealed: transactions of other databases count."""
     with admin() as connection:
         now = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             oldest = connection.execute(
                 "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"

@@ -99,10 +99,10 @@ class TestList:
         assert shown(staff.get(LOG, {"q": "nobody"})) == set()
 
     def test_filters(self, tenant, staff, log_of):
+        today = f"{timezone.now().date().isoformat()}T00:00:00Z"
         star = changed_star(tenant)
         added, change = (str(entry.id) for entry in log_of(tenant, entity_id=str(star.id)))
         of_star = {"entity_id": str(star.id)}
-        today = f"{timezone.now().date().isoformat()}T00:00:00Z"
 
         assert shown(staff.get(LOG, {**of_star, "action__exact": "UPDATE"})) == {change}
         assert shown(staff.get(LOG, {**of_star, "source": "admin"})) == {change}

@@ -204,14 +204,15 @@ class TestMakePartitions:
     def test_a_lock_it_can_not_have_is_one_clear_line_and_leaves_nothing_half_made(
         self, connect: Connect, tenant_in_home: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "200ms")
         other = connect()
         other.execute(f"LOCK TABLE {tenant_in_home.schema_name}.audit_log IN SHARE MODE")
 
-        with pytest.raises(CommandError, match="lock timeout"):
+        with monkeypatch.context() as hasty, pytest.raises(CommandError, match="lock timeout"):
+            hasty.setattr(partitions, "LOCK_TIMEOUT", "200ms")
             make("--months", str(FAR))
 
         other.rollback()
+        monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "60s")
         assert make("--months", str(FAR))
 
     def clear(self, superuser: Any, tenant: Tenant) -> None:

@@ -106,6 +106,10 @@ def cached() -> bytes:
         first = valkey.connection_pool.connection_kwargs["db"]
         for database in (first, first + 1):
             valkey.select(database)
-            # Of bytes that are no letters, repr() would write something else; names are letters.
-            parts += [repr((key, readers[valkey.type(key)](key))) for key in valkey.scan_iter()]
+            for key in valkey.scan_iter():
+                kind = valkey.type(key)
+                # It may have expired meanwhile.
+                if kind != b"none":
+                    # Of bytes that are no letters, repr() would write something else; names are letters.
+                    parts.append(repr((key, readers[kind](key))))
     return "\n".join(parts).encode()

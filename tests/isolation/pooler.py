@@ -84,7 +84,7 @@ logfile = {directory}/log
 
 
 def _wait(directory: Path, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket(socket.AF_UNIX) as client:
             try:

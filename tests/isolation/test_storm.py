@@ -234,7 +234,7 @@ class TestStorm:
             Binding, "_render_settings", lambda self: render(self).replace("SET LOCAL", "SET")
         )
 
-        storm.rage(seconds=SECONDS / 3)
+        storm.rage(seconds=SECONDS)
 
         assert storm.seen["unbound"] > 0, "the storm does not notice a leak"
 
@@ -252,6 +252,6 @@ class TestStorm:
 
         monkeypatch.setattr(Binding, "send_settings", send_once)
 
-        storm.rage(seconds=SECONDS / 3)
+        storm.rage(seconds=SECONDS)
 
         assert storm.seen["foreign"] > 0, "the storm does not notice foreign rows"

@@ -36,7 +36,7 @@ def port(django_db_setup: None) -> Iterator[int]:
         cwd=ROOT, stdin=subprocess.DEVNULL,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
     )  # fmt: skip
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", number), timeout=1).close()
@@ -44,6 +44,8 @@ def port(django_db_setup: None) -> Iterator[int]:
         except OSError:
             assert process.poll() is None, "the server did not start"
             time.sleep(0.1)
+    else:
+        raise AssertionError("the server did not answer in time")
     try:
         yield number
     finally:

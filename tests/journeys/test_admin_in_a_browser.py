@@ -20,8 +20,8 @@ def sign_in(page: Any, address: str, email: str) -> None:
     page.goto(f"{address}/admin/")
     page.fill("input[name=username]", email)
     page.fill("input[name=password]", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click("button[type=submit]")
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ class TestTenantAdmin:
         listed = page.content()
         page.goto(f"{site}/admin/users/profile/{mine.id}/change/")
         page.fill("input[name=title]", "Flamenco guitarist")
-        page.click("button[name=_save]")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.click("button[name=_save]")
         foreign = page.goto(f"{site}/admin/users/profile/{theirs.id}/change/")
 
         assert "Marisol Quintero" in listed
@@ -105,6 +105,7 @@ class TestDocumentationPage:
         page.on("request", lambda request: asked.append(request.url))
 
         page.goto(f"{site}/api/docs/")
+        page.locator(".opblock-summary-path").first.wait_for(timeout=120_000)
         # What is out of sight is not there yet: read the page as somebody does.
         listed: set[str] = set()
         for _ in range(80):

@@ -130,6 +130,7 @@ class TestShaping:
         assert response.status_code == 400
         assert errors_of(response) == {query.partition("=")[0]}
 
+    @pytest.mark.usefixtures("long_memory")
     def test_costs_the_same_queries_for_one_row_and_for_fifty(
         self, tenant: Tenant, client: APIClient
     ) -> None:
@@ -198,7 +199,7 @@ class TestConditionalRequests:
         start = threading.Barrier(4)
 
         def change(number: int) -> int:
-            start.wait(5)
+            start.wait(60)
             try:
                 return int(
                     client.patch(url, {"title": f"T{number}"}, HTTP_IF_MATCH=etag).status_code
@@ -249,14 +250,14 @@ class TestIdempotency:
                         alias="users", tenant_id=tenant.id, actor_id=caller.id, key="slow"
                     )
                     held.set()
-                    release.wait(10)
+                    release.wait(60)
             finally:
                 connections.close_all()
 
         thread = threading.Thread(target=hold)
         thread.start()
         try:
-            assert held.wait(5)
+            assert held.wait(60)
             response = busy.post(PROFILES, GROUP, HTTP_IDEMPOTENCY_KEY="slow")
             asked = busy.get("/api/v1/idempotency-keys/slow")
             other = client.post(PROFILES, GROUP, HTTP_IDEMPOTENCY_KEY="slow")

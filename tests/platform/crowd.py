@@ -91,10 +91,13 @@ def told(tenant: Tenant) -> list[tuple[str, Any]]:
 
 
 def wait_until_somebody_waits() -> None:
-    """Return once another backend of this database waits for a lock."""
-    for _ in range(200):
+    """Return once another backend waits for a lock of this thread's."""
+    for _ in range(1_000):
         with connections["platform"].cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks "
+                "WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+            )
             if cursor.fetchone()[0]:
                 return
             cursor.execute("SELECT pg_sleep(0.02)")

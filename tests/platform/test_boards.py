@@ -208,7 +208,7 @@ class TestManyAtOnce:
                 connections.close_all()
 
         def take_back() -> None:
-            liked.wait(10)
+            liked.wait(60)
             try:
                 with binding.bind(tenant, writes="platform"):
                     operations.delete_message(message_id=message.id, deleted_at=timezone.now())
@@ -217,7 +217,7 @@ class TestManyAtOnce:
 
         with ThreadPoolExecutor(2) as pool:
             for work in [pool.submit(like), pool.submit(take_back)]:
-                work.result(30)
+                work.result(60)
 
         assert kept(tenant) == [(ann.id, 0, 0, 0)]
 

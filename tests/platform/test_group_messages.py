@@ -362,7 +362,7 @@ class TestManyAtOnce:
                 connections.close_all()
 
         def speak() -> None:
-            held.wait(10)
+            held.wait(60)
             try:
                 with binding.bind(tenant, writes="platform"):
                     operations.post_message(
@@ -379,7 +379,7 @@ class TestManyAtOnce:
 
         with ThreadPoolExecutor(2) as pool:
             for work in [pool.submit(put_out), pool.submit(speak)]:
-                work.result(30)
+                work.result(60)
 
         assert posted == ["not-a-member"]
 

@@ -132,7 +132,7 @@ class TestClosed:
     def test_two_threads_keep_their_tenants_apart(self, acme: Tenant, other: Tenant) -> None:
         fan_in(acme, "Ada")
         fan_in(other, "Mallory")
-        both = threading.Barrier(2, timeout=5)
+        both = threading.Barrier(2, timeout=60)
         seen: dict[str, list[str]] = {}
 
         def look(tenant: Tenant) -> None:

@@ -53,6 +53,7 @@ def ask(make, *, tenant_id, key="k", keep=KEEP):
     return caching.cached(tenant_id=tenant_id, key=key, keep=keep, make=make)
 
 
+@pytest.mark.usefixtures("patient")
 class TestCached:
     def test_is_made_once(self):
         make, tenant_id = Maker(), uuid7()
@@ -105,7 +106,7 @@ class TestCached:
 
         assert 0 < caching._client().ttl(kept) <= KEEP.seconds
 
-    def test_is_made_by_one_of_many_who_ask_at_once(self, patient):
+    def test_is_made_by_one_of_many_who_ask_at_once(self):
         make, tenant_id, begin = Maker(), uuid7(), threading.Barrier(12)
 
         def slowly() -> bytes:
@@ -150,6 +151,7 @@ class TestCached:
         assert len(caching._near) == caching.NEAR_ENTRIES
 
 
+@pytest.mark.usefixtures("patient")
 class TestForget:
     @pytest.mark.parametrize("kind", KEEP.kinds)
     def test_has_a_value_made_anew_though_the_process_holds_it(self, kind):

@@ -49,7 +49,7 @@ def point_at(app: Any, *, broker: str, queue: str) -> None:
     app._after_fork()
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float = 20) -> Any:
+def wait_for(condition: Callable[[], Any], *, seconds: float = 90) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():

@@ -1,5 +1,6 @@
 """Rate limits, counted in a real Valkey."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,15 @@ from apps.tenancy.models import Tenant
 from tests.api import Caller, client_of
 
 PATH = "/api/v1/profiles"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A pause of a busy machine is not a Valkey that is gone."""
+    monkeypatch.setattr(throttling, "VALKEY_SECONDS", 30.0)
+    throttling._limiter.cache_clear()
+    yield
+    throttling._limiter.cache_clear()
 
 
 @pytest.fixture

@@ -46,7 +46,8 @@ class EmbeddedKeys(PyJWKClient):
         )
 
     def fetch_data(self) -> Any:
-        """Return the key set that is published now."""
+        """Return the key set that is published now: another process may have had a new key sign."""
+        keys.forget()
         return keys.jwks()
 
 

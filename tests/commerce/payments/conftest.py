@@ -12,7 +12,7 @@ def stripe(settings):
     """A running fake, which all tenants' Stripe accounts are with."""
     with stripe_fake.running() as fake:
         settings.STRIPE_API_BASE = fake.url
-        settings.PAYMENT_TIMEOUT_SECONDS = 2.0
+        settings.PAYMENT_TIMEOUT_SECONDS = 30.0
         yield fake
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 from threading import Barrier
 from uuid import UUID
 
@@ -171,12 +172,13 @@ class TestFaults:
     def test_end_in_one_charge(  # noqa: PLR0917 - fixtures are not positional
         self, tenant, stripe, account, settings, buyer, poster, path, fault
     ):
-        settings.PAYMENT_TIMEOUT_SECONDS = 0.5 if fault == Fault.SILENCE_AFTER else 5.0
+        settings.PAYMENT_TIMEOUT_SECONDS = 2.0 if fault == Fault.SILENCE_AFTER else 30.0
         payment = paying.check_out(tenant, buyer, poster)
         stripe.fail(path, fault)
 
         with pytest.raises(ProviderUnavailable):
             paying.start(tenant, payment)
+        settings.PAYMENT_TIMEOUT_SECONDS = 30.0
         assert paying.reload(tenant, payment).state == "CREATED"
         paying.sweep(tenant)
 
@@ -236,18 +238,19 @@ class TestDeath:
             target=_start_in_process, args=(tenant, payment.id)
         )
 
-        killed = []
+        killed, pids = [], Queue()
 
         def kill(at: str) -> None:
             # The work is done, and whoever asked for it never learns of that. Waited for below alone: of two
             # threads that wait for one process, one is not told how it ended.
             if at == path and not killed:
-                killed.append(process.pid)
-                os.kill(process.pid, signal.SIGKILL)
+                killed.append(path)
+                os.kill(pids.get(timeout=60), signal.SIGKILL)
 
         stripe.after_work = kill
         process.start()
-        process.join()
+        pids.put(process.pid)
+        process.join(timeout=120)
 
         assert process.exitcode == -signal.SIGKILL
         assert paying.reload(tenant, payment).state == "CREATED"

@@ -40,7 +40,7 @@ def serving(**environment: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]
         cwd=ROOT, stdin=subprocess.DEVNULL,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **QUICK, **environment},
     )  # fmt: skip
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -48,6 +48,8 @@ def serving(**environment: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]
         except OSError:
             assert process.poll() is None, "the server did not start"
             time.sleep(0.1)
+    else:
+        raise AssertionError("the server did not answer in time")
     try:
         yield port, process
     finally:

@@ -247,6 +247,7 @@ class TestWithoutValkey:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             settings.VALKEY_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}"
             monkeypatch.setattr(wakeups, "_rest_until", [0.0])
+            monkeypatch.setattr(wakeups, "REST_SECONDS", 600.0)
             wakeups._client.cache_clear()
             try:
                 for _ in range(5):

@@ -162,13 +162,16 @@ class TestDelivery:
         assert delivery.response_excerpt.startswith("a\ufffdx")
         assert len(delivery.response_excerpt) == outbound_http.EXCERPT_LENGTH
 
-    def test_keeps_a_few_under_way_per_endpoint(self, hooks: Hooks, receiver: Receiver) -> None:
+    def test_keeps_a_few_under_way_per_endpoint(
+        self, hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(outbound_http, "TOTAL_SECONDS", 50.0)
         full, go_on = threading.Event(), threading.Event()
 
         def answer(_: Any) -> Any:
             if receiver.under_way == sending.PER_ENDPOINT:
                 full.set()
-            go_on.wait(timeout=8)
+            go_on.wait(timeout=40)
             return 200, {}, b""
 
         receiver.answer = answer
@@ -176,7 +179,7 @@ class TestDelivery:
         hooks.record(20)
         sender = threading.Thread(target=in_thread, args=(hooks.send,))
         sender.start()
-        assert full.wait(timeout=8)
+        assert full.wait(timeout=30)
 
         # Another sender finds no room there.
         assert hooks.send() == 0
@@ -363,12 +366,15 @@ class TestFailure:
         hooks.record(10)
 
         with binding.bind(hooks.tenant, writes="platform"):
-            WebhookProgress.objects.update(held_until=timezone.now() + timedelta(minutes=1))
+            # Many failures, so that the next one holds it for minutes.
+            WebhookProgress.objects.update(
+                failures=8, held_until=timezone.now() + timedelta(minutes=1)
+            )
         assert hooks.send() == 0
         hooks.make_due()
         # One by one, and not four at once: the first failure holds back the others again.
         assert hooks.send() == 1
-        assert hooks.progress(endpoint).failures == 2
+        assert hooks.progress(endpoint).failures == 9
 
     @pytest.mark.parametrize(
         ("answer", "error"),

@@ -52,16 +52,18 @@ class TestSequence:
         some = hooks.add("http://127.0.0.1:2003/", kinds=[KIND])[0]
         recorded = hooks.record_only(MESSAGES)
         seen: list[list[int]] = []
-        done = threading.Event()
+        begun, done = threading.Event(), threading.Event()
 
         def watch() -> None:
             # Whoever sees a number sees all before it, at every moment.
             while not done.is_set():
                 numbers = [each.sequence for each in hooks.deliveries(endpoint=every[0])]
                 seen.append(numbers)
+                begun.set()
                 assert numbers == list(range(1, len(numbers) + 1))
 
         def relays() -> None:
+            begun.wait(60)
             try:
                 together(*[hooks.relay] * RELAYS)
             finally:

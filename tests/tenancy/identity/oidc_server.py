@@ -46,7 +46,7 @@ class OIDCServer:
                 stderr=subprocess.STDOUT,
                 cwd=self.directory,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             assert self.process.poll() is None, (self.directory / "log").read_text()
             try:
@@ -60,11 +60,11 @@ class OIDCServer:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=60)
             self.process = None
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as reply:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as reply:
             return json.load(reply)
 
     def post(self, path: str, values: dict[str, str]) -> Any:
@@ -73,7 +73,7 @@ class OIDCServer:
         request = urllib.request.Request(
             f"{self.url}{path}", data=body, headers={"Authorization": f"Basic {basic}"}
         )
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=30) as reply:
             return json.load(reply)
 
     def sign_in(self, person: str = KEYCLOAK_PERSON) -> dict[str, str]:

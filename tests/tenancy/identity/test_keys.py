@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -131,6 +132,19 @@ class TestRotation:
 
         # Nothing was forgotten here: the key sets still hold the old key alone.
         assert status_with(tenant, token_of(account, tenant)) == 403
+
+    def test_is_noticed_by_a_process_in_which_nothing_was_forgotten(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = new_account("fan")
+        assert status_with(tenant, token_of(account, tenant)) == 403
+        remembered = keys.published_keys()
+        rotate()
+        fresh = token_of(account, tenant)
+
+        monkeypatch.setattr(keys, "_remembered", (time.monotonic() + 60, remembered))
+
+        assert status_with(tenant, fresh) == 403
 
     def test_refuses_what_a_leaked_key_signed(self, tenant: Tenant) -> None:
         account = new_account("fan")

@@ -104,6 +104,7 @@ class TestAGoodToken:
 
         assert [client_with(t, token).get(PATH).status_code for t in (tenant, rival)] == [403, 403]
 
+    @pytest.mark.usefixtures("long_memory")
     def test_costs_no_query_and_no_signature_the_second_time(
         self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -260,6 +261,7 @@ class TestWhatHappensAfterwards:
         self, tenant: Tenant, make: Callable[..., str], settings: Any
     ) -> None:
         settings.TOKEN_LEEWAY_SECONDS = 0
+        assert client_with(tenant, make()).get(PATH).status_code == 403
         token = make(exp=int(time.time()) + 6)
         assert client_with(tenant, token).get(PATH).status_code == 403
 

@@ -40,7 +40,7 @@ def together(*actions: Callable[[], object]) -> list[BaseException | None]:
 
     def run(index: int, action: Callable[[], object]) -> None:
         try:
-            barrier.wait(timeout=10)
+            barrier.wait(timeout=60)
             action()
         except Problem as problem:
             outcomes[index] = problem
@@ -51,7 +51,8 @@ def together(*actions: Callable[[], object]) -> list[BaseException | None]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=120)
+        assert not thread.is_alive()
     return outcomes
 
 

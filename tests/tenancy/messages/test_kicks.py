@@ -86,6 +86,13 @@ def queued() -> int:
         return connection.default_channel.client.llen("quintet")
 
 
+@pytest.fixture
+def patient(monkeypatch) -> None:
+    """A pause of a busy machine is not a broker that is gone."""
+    monkeypatch.setattr(kicks, "TIMEOUT_SECONDS", 30.0)
+
+
+@pytest.mark.usefixtures("patient")
 class TestKick:
     def test_has_a_worker_deliver_after_the_commit(self, worker, tenant):
         subscribe(*world.HANDLERS)
@@ -177,6 +184,7 @@ class TestBrokerThatIsGone:
 
         assert len(tried) == 1
 
+    @pytest.mark.usefixtures("patient")
     def test_is_made_up_for_by_the_sweep_once_it_is_back(self, broker, worker, tenant, tmp_path):
         subscribe(*world.HANDLERS)
         thing = uuid7()

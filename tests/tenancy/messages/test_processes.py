@@ -91,7 +91,7 @@ class TestKilledRelay:
         things = [uuid7() for _ in range(3)]
         tick_all(tenant, [(thing, n) for n in (1, 2, 3) for thing in things])
 
-        with relaying("--tenant", tenant.slug, "--die-at", step) as process:
+        with relaying("--tenant", tenant.slug, "--die-at", step, "--lease", "600") as process:
             process.join(timeout=40)
             assert process.exitcode == -signal.SIGKILL
         left = ask(tenant, "SELECT leased_until FROM outbox WHERE leased_until IS NOT NULL")
