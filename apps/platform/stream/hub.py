@@ -226,7 +226,7 @@ class Hub:
                 client.end(frames.expired("account"))
         for event in found.events:
             channel.tell(event)
-        return len(found.events) == reading.BATCH
+        return len(found.events) == reading.batch()
 
 
 async def _woken(channel: Channel) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Min, Q, QuerySet
 
 from apps.platform.models import Audience, GroupMember, Joining, StreamEvent, StreamPosition
@@ -23,7 +24,7 @@ from apps.users import interface as users
 PAGE = 200
 """Events that are read at once for somebody who comes back."""
 BATCH = 500
-"""Events that are read at once for everybody who listens."""
+"""Events that are read at once for everybody who listens, at most."""
 JOINED = frozenset({"group_member.joined", "group_member.added"})
 LEFT = frozenset({"group_member.left", "group_member.removed"})
 ERASED = "profile.erased"
@@ -131,6 +132,11 @@ def page_for(*, tenant: ResolvedTenant, person_id: UUID, after: int | None) -> P
     return Page(last, upto, standing, events, True)
 
 
+def batch() -> int:
+    """Return how many events are told at once: never more than may wait for a reader who has kept up."""
+    return min(BATCH, settings.STREAM_QUEUE)
+
+
 def look(*, slug: str, tenant_id: UUID, after: int, ask: Collection[Listener]) -> Look | None:
     """Return what is new after a position, for whomever it is; None if the tenant is not served."""
     # Looked up each time: it may have been suspended, or have moved.
@@ -139,7 +145,7 @@ def look(*, slug: str, tenant_id: UUID, after: int, ask: Collection[Listener]) -
         return None
     refused = _refused(tenant, ask)
     with binding.bind(tenant):
-        events = _events(StreamEvent.objects.filter(position__gt=after), limit=BATCH)
+        events = _events(StreamEvent.objects.filter(position__gt=after), limit=batch())
         standings = _standings({listener.person_id for listener in ask}) if ask else {}
     return Look(events, standings, refused)
 

@@ -94,6 +94,27 @@ class TestComingBackAgainAndAgain:
 
 
 class TestSlowReader:
+    def test_is_not_who_keeps_up_and_is_told_much_at_once(
+        self, tenant: Tenant, listen: Listen
+    ) -> None:
+        count = 30
+        with serving(QUINTET_STREAM_QUEUE="20") as (port, _):
+            ada, _ = person_in(tenant)
+            reader = listen(tenant, ada, port=port)
+            reader.take("ready")
+            with binding.bind(tenant, writes="platform"):
+                for number in range(count):
+                    stream.tell(
+                        kind="test.said",
+                        audience=Audience.EVERYBODY,
+                        audience_id=None,
+                        payload={"text": str(number)},
+                    )
+
+            said = reader.texts(until=str(count - 1))
+
+        assert said == [str(number) for number in range(count)]
+
     def test_is_sent_away_and_finds_everything_when_it_comes_back(
         self, tenant: Tenant, listen: Listen
     ) -> None:
