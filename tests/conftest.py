@@ -19,9 +19,9 @@ import pytest
 import zeal
 from django.conf import settings
 from django.core.cache import cache
-from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.db import connections
+from django.test import client
 from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -40,6 +40,7 @@ from tests.environment import ROOT, VAR, lock
 
 OWN_HOME = "t_own"
 _numbers = itertools.count(1)
+_streams: list[Any] = []
 
 # A pause of the machine is no fault of what is tested.
 hypothesis_settings.register_profile(
@@ -170,15 +171,22 @@ def n_plus_one_is_an_error() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def a_reply_ends_itself_alone() -> Iterator[None]:
-    """Keep a streamed reply of one test from ending another test's request.
+def streamed_replies_are_kept() -> Iterator[None]:
+    """Keep what streams replies until the test ends, and is then closed.
 
-    A server closes each reply before it takes the next request. One that a test reads in part is closed
-    when its memory is freed, whoever is at work then, and would take the addresses from under them.
+    A server closes each reply before it takes the next request. One that a test reads in part would be
+    closed when its memory is freed, in the midst of whatever is at work then: it would take the addresses
+    from under a request, or wait for ever for a lock of Django's signals that this very thread holds.
     """
-    request_finished.disconnect(reset_urlconf)
-    yield
-    request_finished.connect(reset_urlconf)
+    wrap = client.closing_iterator_wrapper
+
+    def keep(iterable: Any, close: Callable[[], None]) -> Any:
+        _streams.append(wrap(iterable, close))
+        return _streams[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "closing_iterator_wrapper", keep)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -211,6 +219,8 @@ def database_access(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         each._rest_until[0] = 0.0
     with django_db_blocker.unblock():
         yield
+        while _streams:
+            _streams.pop().close()
     # A response that a failing test never read to its end leaves the watch on.
     zeal.teardown()
     cache.clear()

@@ -116,7 +116,7 @@ def test_the_suite_passes_on_the_server_of_this_machine(cleaned: None) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=1_200,
+        timeout=800,
         check=False,
     )
 
