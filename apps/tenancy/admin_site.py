@@ -15,6 +15,7 @@ from django.contrib import messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from rest_framework.permissions import SAFE_METHODS
@@ -161,6 +162,11 @@ class TenantModelAdmin(ModelAdmin):
         """Return whether rows may be deleted."""
         return self._may(request, "delete")
 
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete what was chosen, each as it is deleted alone."""
+        for each in queryset:
+            self.delete_model(request, each)
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list, its rows noted as looked at if a personal column is among what it shows."""
         shown = super().get_changelist_instance(request)
@@ -257,6 +263,17 @@ class ReadOnlyAdmin(TenantModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False."""
         return False
+
+
+class DeletedByOperation(TenantModelAdmin):
+    """Rows that an operation deletes or hides: it sees to what goes along, and says what is against it."""
+
+    def get_deleted_objects(
+        self, objs: Iterable[Model], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Return what is listed before deleting: what was chosen, and nothing that hangs on it."""
+        named = [str(each) for each in objs]
+        return named, {str(self.opts.verbose_name_plural): len(named)}, set(), []
 
 
 def note_shown(request: HttpRequest, rows: Iterable[Any], *, columns: Collection[str]) -> None:

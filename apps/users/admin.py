@@ -1,6 +1,5 @@
 """The users context in a tenant's admin."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -8,7 +7,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from apps.tenancy.admin_site import ReadOnlyAdmin, TenantInline, TenantModelAdmin, tenant_site
+from apps.tenancy.admin_site import (
+    DeletedByOperation,
+    ReadOnlyAdmin,
+    TenantInline,
+    TenantModelAdmin,
+    tenant_site,
+)
 from apps.users import operations
 from apps.users.models import (
     Block,
@@ -44,7 +49,7 @@ class OfferInline(TenantInline):
 
 
 @admin.register(Profile, site=tenant_site)
-class ProfileAdmin(TenantModelAdmin):
+class ProfileAdmin(DeletedByOperation):
     """Profiles. Deleting is soft; erasing a person is the person's own business, by the API."""
 
     list_display = ["display_name", "profile_type", "status", "display_weight", "created_on"]
@@ -82,21 +87,13 @@ class ProfileAdmin(TenantModelAdmin):
         else:
             super().save_model(request, obj, form, change)
 
-    def get_deleted_objects(
-        self, objs: Iterable[Profile], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Return what is listed before deleting: nothing else goes, and nothing stands against it."""
-        named = [str(profile) for profile in objs]
-        return named, {"profiles": len(named)}, set(), []
-
     def delete_model(self, request: HttpRequest, obj: Profile) -> None:
         """Delete softly."""
         operations.delete_profile(profile_id=obj.id, deleted_on=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Profile]) -> None:
         """Delete softly."""
-        for profile in queryset.filter(is_deleted=False):
-            operations.delete_profile(profile_id=profile.id, deleted_on=timezone.now())
+        super().delete_queryset(request, queryset.filter(is_deleted=False))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return False: a profile belongs to a person, who makes it, or is made by the API."""

@@ -15,3 +15,5 @@ STREAM_RECHECK_SECONDS = env.float("STREAM_RECHECK_SECONDS", 30.0)
 STREAM_HEARTBEAT_SECONDS = env.float("STREAM_HEARTBEAT_SECONDS", 15.0)
 # Events that wait for a slow reader; one more, and it is sent away to come back for them.
 STREAM_QUEUE = env.int("STREAM_QUEUE", 500)
+if STREAM_QUEUE < 1:
+    raise ValueError(f"QUINTET_STREAM_QUEUE is {STREAM_QUEUE}; one event at least has to wait.")

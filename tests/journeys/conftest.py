@@ -25,6 +25,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_until_it_serves(process: "subprocess.Popen[bytes]", *, port: int) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            assert process.poll() is None, "the server did not start"
+            time.sleep(0.1)
+    raise AssertionError("the server did not answer in time")
+
+
 @pytest.fixture(scope="module")
 def port(django_db_setup: None) -> Iterator[int]:
     """The port of a running API."""
@@ -36,16 +48,7 @@ def port(django_db_setup: None) -> Iterator[int]:
         cwd=ROOT, stdin=subprocess.DEVNULL,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
     )  # fmt: skip
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", number), timeout=1).close()
-            break
-        except OSError:
-            assert process.poll() is None, "the server did not start"
-            time.sleep(0.1)
-    else:
-        raise AssertionError("the server did not answer in time")
+    wait_until_it_serves(process, port=number)
     try:
         yield number
     finally:

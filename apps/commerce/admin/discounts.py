@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.commerce import queries
@@ -101,11 +100,6 @@ class DiscountCodeAdmin(TenantModelAdmin):
     def delete_model(self, request: HttpRequest, obj: DiscountCode) -> None:
         """Delete what nobody has used."""
         codes.delete_code(code_id=obj.id)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[DiscountCode]) -> None:
-        """Delete what nobody has used."""
-        for code in queryset:
-            codes.delete_code(code_id=code.id)
 
 
 @admin.register(DiscountCodeUsage, site=tenant_site)

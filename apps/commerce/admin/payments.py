@@ -136,8 +136,3 @@ class ProviderAccountAdmin(TenantModelAdmin):
     def delete_model(self, request: HttpRequest, obj: ProviderAccount) -> None:
         """Delete what nothing is open of."""
         accounts.delete_account(provider=obj.provider)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ProviderAccount]) -> None:
-        """Delete what nothing is open of."""
-        for account in queryset:
-            accounts.delete_account(provider=account.provider)

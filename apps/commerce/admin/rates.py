@@ -1,37 +1,24 @@
 """Exchange rates and currencies of a tenant's own, in its admin."""
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.commerce import queries
 from apps.commerce.models import ExchangeRate, VirtualCurrency
 from apps.commerce.operations import currencies, rates
-from apps.tenancy.admin_site import TenantModelAdmin, tenant_site
+from apps.tenancy.admin_site import DeletedByOperation, tenant_site
 from apps.tenancy.api.permissions import Rank
 
 ADMIN = {"view": Rank.VIEWER, "add": Rank.ADMIN, "change": Rank.ADMIN, "delete": Rank.ADMIN}
 
 
-class MoneyAdmin(TenantModelAdmin):
+class MoneyAdmin(DeletedByOperation):
     """What money is worth: read by all staff, changed by admins."""
 
     needs: ClassVar[dict[str, Rank]] = ADMIN
-
-    def get_deleted_objects(
-        self, objs: Iterable[Model], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Return what is listed before deleting: the operation says what stands against it."""
-        named = [str(each) for each in objs]
-        return named, {"rows": len(named)}, set(), []
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Delete what was chosen."""
-        for each in queryset:
-            self.delete_model(request, each)
 
 
 @admin.register(ExchangeRate, site=tenant_site)

@@ -21,6 +21,7 @@ from apps.commerce.models import (
 )
 from apps.commerce.operations import clock, entitlements, subscriptions
 from apps.tenancy.admin_site import (
+    DeletedByOperation,
     ReadOnlyAdmin,
     ReadOnlyInline,
     TenantModelAdmin,
@@ -30,24 +31,12 @@ from apps.tenancy.admin_site import (
 from apps.tenancy.api.permissions import Rank
 
 
-class SoftlyDeleted(TenantModelAdmin):
+class SoftlyDeleted(DeletedByOperation):
     """Rows that are hidden instead of deleted: others refer to them."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return what was not deleted."""
         return super().get_queryset(request).filter(deleted_at=None)
-
-    def get_deleted_objects(
-        self, objs: Iterable[Model], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Return what is listed before deleting: nothing else goes, and nothing stands against it."""
-        named = [str(each) for each in objs]
-        return named, {"rows": len(named)}, set(), []
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Delete softly."""
-        for each in queryset:
-            self.delete_model(request, each)
 
 
 class PlanSeriesInline(ReadOnlyInline):
@@ -242,11 +231,6 @@ class EntitlementAdmin(TenantModelAdmin):
         """Revoke."""
         entitlements.revoke_entitlement(entitlement_id=obj.id, revoked_at=queries.clock.now())
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Entitlement]) -> None:
-        """Revoke."""
-        for each in queryset:
-            self.delete_model(request, each)
-
 
 @admin.register(TestClock, site=tenant_site)
 class TestClockAdmin(ReadOnlyAdmin):
@@ -273,8 +257,3 @@ class TestClockAdmin(ReadOnlyAdmin):
     def delete_model(self, request: HttpRequest, obj: TestClock) -> None:
         """Delete the clock."""
         clock.delete_clock(deleted_at=timezone.now())
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[TestClock]) -> None:
-        """Delete the clock."""
-        if queryset.exists():
-            clock.delete_clock(deleted_at=timezone.now())

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -59,8 +58,3 @@ class FlagAdmin(TenantModelAdmin):
     def delete_model(self, request: HttpRequest, obj: FeatureFlag) -> None:
         """Go back to the default."""
         operations.reset_flag(key=obj.key)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FeatureFlag]) -> None:
-        """Go back to the defaults."""
-        for flag in queryset:
-            operations.reset_flag(key=flag.key)

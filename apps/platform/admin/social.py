@@ -1,20 +1,19 @@
 """Groups, what is said in them, and comments, in a tenant's admin."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.platform import operations
 from apps.platform.models import BoardScore, Comment, GroupMember, GroupMessage, RealtimeGroup
-from apps.tenancy.admin_site import ReadOnlyAdmin, TenantModelAdmin, tenant_site
+from apps.tenancy.admin_site import DeletedByOperation, ReadOnlyAdmin, tenant_site
 
 
 @admin.register(RealtimeGroup, site=tenant_site)
-class RealtimeGroupAdmin(TenantModelAdmin):
+class RealtimeGroupAdmin(DeletedByOperation):
     """Groups. Deleting is soft; who is in them, and what is said, have pages of their own."""
 
     list_display = ["name", "group_type", "joining", "starts_on", "stops_on", "created_on"]
@@ -39,39 +38,25 @@ class RealtimeGroupAdmin(TenantModelAdmin):
         """Return False: a group has a creator, who makes it by the API."""
         return False
 
-    def get_deleted_objects(
-        self, objs: Iterable[RealtimeGroup], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Return what is listed before deleting: nothing else goes, and nothing stands against it."""
-        return _listed(objs)
-
     def delete_model(self, request: HttpRequest, obj: RealtimeGroup) -> None:
         """Delete softly."""
         operations.delete_group(group_id=obj.id, deleted_at=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RealtimeGroup]) -> None:
         """Delete softly."""
-        for group in queryset.filter(deleted_at=None):
-            operations.delete_group(group_id=group.id, deleted_at=timezone.now())
+        super().delete_queryset(request, queryset.filter(deleted_at=None))
 
 
-class SaidAdmin(ReadOnlyAdmin):
+class SaidAdmin(DeletedByOperation, ReadOnlyAdmin):
     """What people said: it is read, and taken back, and never put into their mouths."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether it may be taken back."""
         return self._may(request, "delete")
 
-    def get_deleted_objects(
-        self, objs: Iterable[Model], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Return what is listed before taking back: its place stays."""
-        return _listed(objs)
-
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Take back what was chosen."""
-        for each in queryset.filter(deleted_at=None):
-            self.delete_model(request, each)
+        super().delete_queryset(request, queryset.filter(deleted_at=None))
 
 
 @admin.register(GroupMessage, site=tenant_site)
@@ -118,8 +103,3 @@ class BoardScoreAdmin(ReadOnlyAdmin):
     list_display = ["group", "user_id", "points", "messages", "likes"]
     list_select_related = ["group"]
     ordering = ["-points", "updated_at", "id"]
-
-
-def _listed(objs: Iterable[Model]) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-    named = [str(each) for each in objs]
-    return named, {"rows": len(named)}, set(), []

@@ -1,6 +1,5 @@
 """Tags in a tenant's admin."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -11,7 +10,7 @@ from apps.kernel import messages
 from apps.platform import operations
 from apps.platform.contracts import TagChanged
 from apps.platform.models import Tag, TagAssociation
-from apps.tenancy.admin_site import TenantInline, TenantModelAdmin, tenant_site
+from apps.tenancy.admin_site import DeletedByOperation, TenantInline, tenant_site
 
 
 class AssociationInline(TenantInline):
@@ -23,7 +22,7 @@ class AssociationInline(TenantInline):
 
 
 @admin.register(Tag, site=tenant_site)
-class TagAdmin(TenantModelAdmin):
+class TagAdmin(DeletedByOperation):
     """Tags. They are merged by the API, which keeps the old ids working."""
 
     list_display = ["name", "tag_type", "color", "merged_into"]
@@ -41,13 +40,6 @@ class TagAdmin(TenantModelAdmin):
         "updated_by_id",
     ]
 
-    def get_deleted_objects(
-        self, objs: Iterable[Tag], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Return what is listed before deleting: aliases and associations go along."""
-        named = [str(tag) for tag in objs]
-        return named, {"tags": len(named)}, set(), []
-
     def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
         """Save, and tell of it."""
         super().save_model(request, obj, form, change)
@@ -59,5 +51,4 @@ class TagAdmin(TenantModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
         """Delete with associations and aliases."""
-        for tag in queryset.filter(merged_into=None):
-            operations.delete_tag(tag_id=tag.id)
+        super().delete_queryset(request, queryset.filter(merged_into=None))

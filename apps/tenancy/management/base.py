@@ -48,8 +48,7 @@ class OperatorCommand(TyperCommand):
 
         :raises CommandError: with the sentence that says what to do.
         """
-        name = type(self).__module__.rpartition(".")[2]
-        actor = origin.Actor("command", name)
+        actor = origin.Actor("command", self._name_on_command_line)
         with one_clear_line(), origin.acting(origin.Origin(actor=actor, source="command")):
             return super().execute(*args, **options)
 
@@ -64,8 +63,12 @@ class OperatorCommand(TyperCommand):
         option = " / ".join(getattr(getattr(error, "param", None), "opts", ()))
         said = " ".join(str(error).split())
         line = said if option in said else f"{option}: {said}"
-        name = type(self).__module__.rpartition(".")[2]
-        sys.exit(f"CommandError: {line} (./manage.py {name} --help says what it takes)")
+        command = f"./manage.py {self._name_on_command_line}"
+        sys.exit(f"CommandError: {line} ({command} --help says what it takes)")
+
+    @property
+    def _name_on_command_line(self) -> str:
+        return type(self).__module__.rpartition(".")[2]
 
     def answer(self, rows: Sequence[Mapping[str, Any]], *, as_format: Format) -> None:
         """Print rows: a table, or a JSON array."""

@@ -169,3 +169,17 @@ class TestTheClock:
         assert deleted.status_code == 302
         with binding.bind(tenant):
             assert not TestClock.objects.exists()
+
+    def test_is_not_deleted_from_the_list_either_while_it_moves(self, tenant, clock):
+        with binding.bind(tenant, writes="commerce"):
+            TestClock.objects.update(
+                moving_to=START.replace(year=2028), moved_at=timezone.now(), mover_id=clock.id
+            )
+            there = TestClock.objects.get()
+        chosen = {"action": "delete_selected", "post": "yes", "_selected_action": str(there.id)}
+
+        refused = signed_in(tenant, "admin").post(page("testclock"), chosen, follow=True)
+
+        assert b"Delete it when it has arrived." in refused.content
+        with binding.bind(tenant):
+            assert TestClock.objects.filter(id=there.id).exists()

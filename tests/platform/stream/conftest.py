@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from apps.users.models import Profile
 from tests.api import Caller, token_of
 from tests.environment import ROOT
 from tests.factories import FanFactory
-from tests.journeys.conftest import free_port
+from tests.journeys.conftest import free_port, wait_until_it_serves
 from tests.platform.stream.reader import Reader
 
 # Short, so that a test of what happens without wake-ups takes no minutes.
@@ -30,8 +29,6 @@ QUICK = {"QUINTET_STREAM_HEARTBEAT_SECONDS": "0.5", "QUINTET_STREAM_POLL_SECONDS
 @contextmanager
 def serving(**environment: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Serve the stream for the length of a block; give port and process."""
-    import socket
-
     port = free_port()
     process = subprocess.Popen(
         [str(Path(sys.executable).parent / "granian"), "--interface", "asgi", "--host", "127.0.0.1",
@@ -40,16 +37,7 @@ def serving(**environment: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]
         cwd=ROOT, stdin=subprocess.DEVNULL,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **QUICK, **environment},
     )  # fmt: skip
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            assert process.poll() is None, "the server did not start"
-            time.sleep(0.1)
-    else:
-        raise AssertionError("the server did not answer in time")
+    wait_until_it_serves(process, port=port)
     try:
         yield port, process
     finally:

@@ -84,6 +84,7 @@ def request_payment(
         return books.request_payment(
             subscription=subscription, period=period, requested_at=requested_at
         ).id
+    wallets.check_people(ids=[subscription.user_id])
     _charge(subscription, period, at=requested_at, created_by_id=created_by_id)
     return None
 
@@ -180,7 +181,6 @@ def _charge(
 ) -> None:
     transaction_id = None
     if period.amount:
-        wallets.check_people(ids=[subscription.user_id])
         transaction_id = books.charge_wallet(
             subscription=subscription, period=period, charged_at=at, created_by_id=created_by_id
         )
